@@ -1,0 +1,1 @@
+"""The command line: `pointkd VERB`, one module a verb (see `pointkd.cli.main`)."""

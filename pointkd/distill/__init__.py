@@ -1,0 +1,1 @@
+"""Distillation: the Distiller, what it taps and connects, and the methods (one file each in `methods/`)."""

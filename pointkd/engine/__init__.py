@@ -1,0 +1,1 @@
+"""The mmengine side: runner, hooks, metrics, complexity."""

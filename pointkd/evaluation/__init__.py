@@ -1,0 +1,1 @@
+"""Official metrics on plain result folders, in numpy and numba."""

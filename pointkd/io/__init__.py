@@ -1,0 +1,1 @@
+"""Reads configs and checkpoints, and builds models."""

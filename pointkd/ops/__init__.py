@@ -1,0 +1,1 @@
+"""What mmcv compiles, in torch and numba, on any device."""

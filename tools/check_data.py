@@ -1,0 +1,6 @@
+"""`pointkd check-data` as a script."""
+
+from _verb import run
+
+if __name__ == '__main__':
+    run('check-data')

@@ -1,0 +1,6 @@
+"""`pointkd evaluate` as a script."""
+
+from _verb import run
+
+if __name__ == '__main__':
+    run('evaluate')
