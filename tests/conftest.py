@@ -19,7 +19,7 @@ def golden() -> Path:
 
 @pytest.fixture(scope='session')
 def shared() -> Path:
-    """Folder of the data that can't travel with the project (`POINTKD_SHARED`, default `shared` beside the checkout)."""
+    """Folder of the data that can't travel with the project: `POINTKD_SHARED`, or `shared` beside the checkout."""
     folder = Path(os.environ.get('POINTKD_SHARED', REPOSITORY.parent / 'shared'))
     if not (folder / 'data').is_dir():
         pytest.skip(f'real data not here ({folder}/data is absent; set POINTKD_SHARED)')

@@ -1,7 +1,7 @@
 """`pointkd VERB ...`: finds the verb's module, parses its arguments, runs it.
 
-A verb is a module of this package with `HELP` (one line), `add_arguments(parser)` and `run(args) -> int | None`. It imports
-what is heavy inside `run`, so that `pointkd evaluate` starts without torch. A new verb is a new file.
+A verb is a module of this package with `HELP` (one line), `add_arguments(parser)` and `run(args) -> int | None`. It
+imports what is heavy inside `run`, so that `pointkd evaluate` starts without torch. A new verb is a new file.
 """
 
 from __future__ import annotations

@@ -20,7 +20,8 @@ def check_shape(array: HasShape, axes: str, name: str) -> dict[str, int]:
 
     Args:
         array: array or tensor of any type.
-        axes: axis names or numbers with spaces between, `'N 7'` or `'B C H W'`; the same name twice means the same length.
+        axes: axis names or numbers with spaces between, `'N 7'` or `'B C H W'`; the same name twice means the same
+            length.
         name: how the message calls the array.
 
     Returns:

@@ -10,7 +10,7 @@ import ctypes
 import platform
 import sys
 
-# System libraries that the open3d wheel loads (libusb comes from the wheel libusb-package), with Debian's package names.
+# System libraries that the open3d wheel loads (libusb comes from the wheel libusb-package) and their Debian packages.
 OPEN3D_LIBRARIES = {
     'libX11.so.6': 'libx11-6',
     'libGL.so.1': 'libgl1',

@@ -1,7 +1,7 @@
 """What a distillation method is: a small module from a pair of features to a loss.
 
-A new method is one file in this folder: a class with `@METHODS.register_module()`, constructor arguments = its settings,
-`forward` = its loss, `contract` = what it promises. The Distiller looks after taps, connectors, weight and schedule.
+A new method is one file in this folder: a class with `@METHODS.register_module()`, constructor arguments = its
+settings, `forward` = its loss, `contract` = what it promises. The Distiller looks after taps, connectors, weight and schedule.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Method(nn.Module):
         return {}
 
     def start(self, student: nn.Module, teacher: nn.Module) -> None:
-        """Prepare before the first iteration of a fresh run (never on resume): for example set the student's weights."""
+        """Prepare before the first iteration of a fresh run, never on resume: for example set the student's weights."""
 
     def forward(self, student: Feature, teacher: Feature, context: Context) -> Term:
         """Return the loss of the student's feature against the teacher's (already matched; teacher detached)."""
