@@ -1,7 +1,8 @@
 """What a distillation method is: a small module from a pair of features to a loss.
 
 A new method is one file in this folder: a class with `@METHODS.register_module()`, constructor arguments = its
-settings, `forward` = its loss, `contract` = what it promises. The Distiller looks after taps, connectors, weight and schedule.
+settings, `forward` = its loss, `contract` = what it promises. The Distiller looks after taps, connectors, weight and
+schedule.
 """
 
 from __future__ import annotations
