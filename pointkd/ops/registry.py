@@ -1,4 +1,4 @@
-"""The table of kernels that `pointkd.ops` supplies under the names of mmcv's compiled module."""
+"""The tables of what `pointkd.ops` supplies: kernels under mmcv's names, and mmcv functions that it has to replace."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 Function = TypeVar('Function', bound=Callable[..., Any])
 
 KERNELS: dict[str, Callable[..., Any]] = {}
+WRAPPERS: dict[tuple[str, str], Callable[..., Any]] = {}
 
 
 def kernel(name: str) -> Callable[[Function], Function]:
@@ -20,6 +21,23 @@ def kernel(name: str) -> Callable[[Function], Function]:
         if name in KERNELS:
             raise KeyError(f'kernel {name} is registered twice')
         KERNELS[name] = function
+        return function
+
+    return register
+
+
+def wrapper(module: str, name: str) -> Callable[[Function], Function]:
+    """Register a function that takes the place of `<module>.<name>`, an mmcv function that can't run without CUDA.
+
+    Args:
+        module: full name of the mmcv module that defines it, such as `'mmcv.ops.points_in_boxes'`.
+        name: name of the function there.
+    """
+
+    def register(function: Function) -> Function:
+        if (module, name) in WRAPPERS:
+            raise KeyError(f'wrapper {module}.{name} is registered twice')
+        WRAPPERS[module, name] = function
         return function
 
     return register
