@@ -15,7 +15,7 @@ SCHEDULES = Registry('distillation schedule', locations=['pointkd.distill.schedu
 CONNECTORS = Registry('distillation connector', locations=['pointkd.distill.connectors'], scope='pointkd')
 
 
-def registered(registry: Registry, name: str, where: str) -> type:
+def registered(registry: Registry, name: str, where: str) -> Any:
     """Return the class registered under a name.
 
     Raises:
