@@ -103,16 +103,16 @@ class Recording:
         return {path: len(calls) for path, calls in self.calls.items()}
 
     def _entry(self, value: Any, entry: int | str, tap: Tap) -> Any:
-        try:
-            return value[entry]
-        except (KeyError, IndexError, TypeError) as error:
-            if isinstance(value, Mapping):
-                kind = f'a dict with the keys {list(value)}'
-            elif isinstance(value, (list, tuple)):
-                kind = f'a {type(value).__name__} of {len(value)}'
-            else:
-                kind = f'a {type(value).__name__}'
-            raise ConfigError(f'{self.network_name} tap {tap}: [{entry}] does not exist, there is {kind}') from error
+        kind = f'a {type(value).__name__}'  # never into a tensor: [0] would take the first sample
+        if isinstance(value, Mapping):
+            if entry in value:
+                return value[entry]
+            kind = f'a dict with the keys {list(value)}'
+        elif isinstance(value, (list, tuple)):
+            if isinstance(entry, int) and -len(value) <= entry < len(value):
+                return value[entry]
+            kind = f'a {type(value).__name__} of {len(value)}'
+        raise ConfigError(f'{self.network_name} tap {tap}: [{entry}] does not exist, there is {kind}')
 
     def _check_unchanged(self, value: Any, calls: Sequence[Call], tap: Tap) -> None:
         for tensor in tensors_of(value):
