@@ -35,7 +35,7 @@ def folded(linear: nn.Linear, norm: nn.Module, rows: Tensor) -> tuple[Tensor, Te
     """
     if type(norm) not in (nn.BatchNorm1d, nn.SyncBatchNorm):
         raise ConfigError(
-            f'norm_cfg: RealPointsPillarFeatureNet needs BN1d, got {type(norm).__name__}; '
+            f'norm_cfg: expected a plain batch norm (BN1d), got {type(norm).__name__}; '
             "for statistics over all processes set sync_bn='torch' beside the model"
         )
     mean, variance = _statistics(linear, norm, rows)

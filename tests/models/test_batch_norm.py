@@ -73,7 +73,6 @@ def one_process(rank: int, folder: str) -> None:
     distributed.destroy_process_group()
 
 
-@pytest.mark.long
 def test_two_processes_equal_one_with_all_rows(tmp_path: Path) -> None:
     multiprocessing.spawn(one_process, (str(tmp_path),), nprocs=2)
     (first, second) = (torch.load(tmp_path / f'{rank}.pt') for rank in range(2))

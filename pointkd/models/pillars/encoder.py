@@ -63,11 +63,11 @@ class RealPointsPillarFeatureNet(PillarFeatureNet):
         empty = rows.new_zeros(1, rows.shape[1])  # the same for every pillar until a layer sees the pooled feature
         for layer in self.pfn_layers:
             weight, bias = folded(layer.linear, layer.norm, rows)
-            rows, empty = relu(linear(rows, weight, bias)), relu(linear(empty, weight, bias))
+            rows, empty = linear(rows, weight, bias), linear(empty, weight, bias)
             pooled = _pool(layer.mode, rows, empty, num_points, room)
             if not layer.last_vfe:
-                rows = torch.cat([rows, pooled[pillar]], 1)
-                empty = torch.cat([empty.expand_as(pooled), pooled], 1)
+                rows = torch.cat([relu(rows), pooled[pillar]], 1)
+                empty = torch.cat([relu(empty).expand_as(pooled), pooled], 1)
         return pooled
 
     def _encode_padded(self, features: Tensor, num_points: Tensor, centres: Tensor) -> Tensor:
@@ -112,11 +112,11 @@ def _filled(num_points: Tensor, room: int) -> Tensor:
 
 
 def _pool(mode: str, rows: Tensor, empty: Tensor, num_points: Tensor, room: int) -> Tensor:
-    """Return the stock net's maximum or average over all places of a pillar.
+    """Return the stock net's maximum or average of `relu(values)` over all places of a pillar.
 
     Args:
         mode: `'max'`, or `'avg'`: the sum over all places divided by the number of real points.
-        rows: (R, C) real points, pillar after pillar.
+        rows: (R, C) values of the real points, pillar after pillar.
         empty: (P, C) or (1, C), what an empty place of each pillar gives.
         num_points: (P,) real points a pillar.
         room: places a pillar.
@@ -125,7 +125,7 @@ def _pool(mode: str, rows: Tensor, empty: Tensor, num_points: Tensor, room: int)
         (P, C).
     """
     places = num_points.unsqueeze(1)
-    if mode == 'max':
+    if mode == 'max':  # relu keeps the order, so it can wait until the rows are few
         largest = run_max(rows, num_points)
-        return torch.where(places < room, torch.maximum(largest, empty), largest)
-    return (run_sum(rows, num_points) + (room - places) * empty) / places.clamp(min=1)
+        return relu(torch.where(places < room, torch.maximum(largest, empty), largest))
+    return (run_sum(relu(rows), num_points) + (room - places) * relu(empty)) / places.clamp(min=1)
