@@ -1,0 +1,101 @@
+"""Makes the installed packages ready, and builds the network that a config describes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.config import Config, ConfigDict
+from mmengine.registry import MODELS, DefaultScope
+from torch import nn
+
+import pointkd.ops.standin
+from pointkd.core.errors import ConfigError, PointKDError, nearest
+from pointkd.io.checkpoints import load_weights
+from pointkd.io.safe import allow_log_history
+
+SCOPE = 'mmdet3d'  # where a config without `default_scope` is looked up
+
+
+def prepare() -> None:
+    """Make mmcv's kernels, sparse convolutions and mmengine's checkpoints work on this machine.
+
+    Comes before anything imports `mmcv.ops` or an OpenMMLab package; `import pointkd.engine` does it. Safe to call any
+    number of times. The packages' modules register themselves when a config first names their scope.
+    """
+    pointkd.ops.standin.install()
+    _prepare_sparse()
+    allow_log_history()
+    if 'long' not in vars(np):  # numpy 1.24 dropped the name, mmdet3d's ground-truth sampler still writes `np.long`
+        np.long = np.int64  # type: ignore[attr-defined]
+
+
+def _prepare_sparse() -> None:
+    """Make sparse convolutions right on the CPU."""
+    import importlib.util
+
+    if importlib.util.find_spec('pointkd.ops.sparse'):
+        import pointkd.ops.sparse
+
+        pointkd.ops.sparse.prepare()
+
+
+def build_model(
+    config: Config | ConfigDict | dict[str, Any], checkpoint: str | Path | None = None, device: str = 'cpu'
+) -> nn.Module:
+    """Return the network of a config in evaluation mode, nothing fetched from the network.
+
+    Args:
+        config: a whole config, or its `model`.
+        checkpoint: weights to load, exactly; None leaves the random ones of the constructor.
+        device: where it is put.
+
+    Raises:
+        ConfigError: no `model`, or a type or setting of it is wrong.
+        CheckpointError: the weights can't be read or belong to another network.
+    """
+    prepare()
+    network = build_module(model_config(config), scope_of(config))
+    if checkpoint is not None:
+        load_weights(network, checkpoint)
+    return network.to(device).eval()
+
+
+def model_config(config: Config | ConfigDict | dict[str, Any]) -> Any:
+    """Return the `model` block of a config, or the block itself."""
+    block = config if 'type' in config else config.get('model')
+    if not isinstance(block, dict) or 'type' not in block:
+        raise ConfigError('the config has no `model` with a `type`')
+    return block
+
+
+def scope_of(config: Config | ConfigDict | dict[str, Any]) -> str:
+    """Return the package in which a config's type names are looked up."""
+    return config.get('_scope_') or config.get('default_scope') or SCOPE
+
+
+def build_module(block: Any, scope: str) -> nn.Module:
+    """Build a network from its block.
+
+    Raises:
+        ConfigError: a type is not registered (the nearest names are given), or a constructor refuses a setting.
+    """
+    with DefaultScope.overwrite_default_scope(scope):
+        try:
+            return MODELS.build(block)
+        except PointKDError:
+            raise
+        except (KeyError, TypeError, ValueError, AssertionError) as error:
+            raise ConfigError(f'model: {explain_build_error(error, scope)}') from error
+
+
+def explain_build_error(error: Exception, scope: str) -> str:
+    """Return what a registry's error means, with the nearest names where a type is unknown."""
+    text = str(error).strip('"\'')
+    if isinstance(error, KeyError) and 'is not in the' in text:
+        name = text.split(' is not in the')[0]
+        with MODELS.switch_scope_and_registry(scope) as registry:
+            names = {known for known in registry.module_dict}
+        return f'no type {name!r} in {scope}: {nearest(name, names)}'
+    return f'{type(error).__name__}: {text}'
