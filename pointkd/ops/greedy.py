@@ -1,4 +1,4 @@
-"""Greedy suppression in torch, in blocks, for any overlap and any device."""
+"""What every suppression needs: the order of the boxes, and greedy suppression in torch for any overlap and device."""
 
 from __future__ import annotations
 
@@ -8,6 +8,15 @@ import torch
 from torch import Tensor
 
 BLOCK = 256
+
+
+def best_first(scores: Tensor) -> Tensor:
+    """Return the numbers (N,) of scores (N,) from the highest down.
+
+    The order of equal scores is that of `torch.sort`, which is not stable and depends on the processor: mmcv's compiled
+    kernels sort in this way, and on one machine the result is always the same.
+    """
+    return scores.detach().sort(dim=0, descending=True).indices
 
 
 def greedy_keep(

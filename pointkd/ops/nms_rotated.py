@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from pointkd.core.check import check_shape
-from pointkd.ops.greedy import greedy_keep
+from pointkd.ops.greedy import best_first, greedy_keep
 from pointkd.ops.jit import jit
 from pointkd.ops.rotated import SMALLEST_AREA, box_iou_rotated, overlap_of_two
 
@@ -15,9 +15,8 @@ from pointkd.ops.rotated import SMALLEST_AREA, box_iou_rotated, overlap_of_two
 def nms_rotated(boxes: Tensor, scores: Tensor, threshold: float, labels: Tensor | None = None) -> Tensor:
     """Keep the best of rotated boxes that overlap each other.
 
-    From the highest score down, a box goes if its IoU with a kept box is strictly above the threshold; equal scores
-    stand in their given order. IoU and threshold are compared as float32, so that an IoU equal to the threshold does
-    not suppress.
+    From the highest score down, a box goes if its IoU with a kept box is strictly above the threshold. IoU and threshold
+    are compared as float32, so that an IoU equal to the threshold does not suppress.
 
     Args:
         boxes: (N, 5) float; x, y, width, height, radians.
@@ -43,7 +42,7 @@ def nms_rotated(boxes: Tensor, scores: Tensor, threshold: float, labels: Tensor 
     check_shape(scores, str(count), 'scores')
     if labels is not None:
         check_shape(labels, str(count), 'labels')
-    order = scores.detach().sort(descending=True, stable=True).indices
+    order = best_first(scores)
     ordered = boxes.detach().double()[order]
     classes = torch.zeros_like(order) if labels is None else labels[order].long()
     return order[keep_rotated(ordered, classes, threshold)]

@@ -4,9 +4,10 @@ A rectangle is x, y of its centre, width, height, angle in radians; `height` gro
 angle turns x towards y. All arithmetic is float64.
 
 The area common to rectangles A and B is the area inside A's outline after every point of it has been moved to the
-nearest point of B: what lies outside B collapses onto B's border and encloses nothing. In B's frame that move is a clamp
-of both coordinates, so the area is the sum over A's four edges of the integral of clamp(x) over clamp(y). There is no
-case for parallel, touching or equal edges and no tolerance: a small change of a box is a small change of the result.
+nearest point of B: what lies outside B collapses onto the border and encloses nothing. In B's frame that move is a
+clamp of both coordinates, so the area is the sum over A's four edges of the integral of clamp(x) over clamp(y). There
+is no case for parallel, touching or equal edges and no tolerance: a small change of a box is a small change of the
+result.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def nms_rotated(
 ) -> Tensor:
     """Return the kept rows of dets (N, 5, or 6 with the label), best first.
 
-    The caller's `order` holds, ties included: mmcv sorts with torch's unstable sort, and its compiled kernel follows.
+    `order` and `dets_sorted` are the caller's descending sort.
     """
     classes = labels[order].long() if multi_label else torch.zeros_like(order)
     return order[keep_rotated(dets_sorted[:, :5].double(), classes, threshold)]
