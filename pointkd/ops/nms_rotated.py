@@ -15,8 +15,9 @@ from pointkd.ops.rotated import SMALLEST_AREA, box_iou_rotated, overlap_of_two
 def nms_rotated(boxes: Tensor, scores: Tensor, threshold: float, labels: Tensor | None = None) -> Tensor:
     """Keep the best of rotated boxes that overlap each other.
 
-    From the highest score down, a box goes if its IoU with a kept box is strictly above the threshold. IoU and threshold
-    are compared as float32, so that an IoU equal to the threshold does not suppress.
+    From the highest score down, a box goes if its IoU with a kept box is strictly above the threshold; both are compared
+    as float32, so that an IoU equal to the threshold does not suppress. The order of equal scores is that of
+    `pointkd.ops.greedy.best_first`.
 
     Args:
         boxes: (N, 5) float; x, y, width, height, radians.
