@@ -129,7 +129,6 @@ param_scheduler = [
         type='OneCycleLR',
         eta_max=3e-3,
         total_steps=iterations,
-        end=iterations,
         pct_start=0.4,
         div_factor=10,
         by_epoch=False,

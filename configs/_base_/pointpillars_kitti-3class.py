@@ -1,5 +1,5 @@
-# PointPillars for three classes of KITTI, and its data. The net is that of mmdet3d's stock config (the teacher's widths);
-# the augmentation too, but for the ground planes, which the KITTI download does not hold.
+# PointPillars for three classes of KITTI, and its data: mmdet3d's stock config, written out. Only its ground planes are
+# left out of the augmentation, as the KITTI download does not hold them.
 point_cloud_range = [0, -39.68, -3, 69.12, 39.68, 1]  # metres: x, y, z from; x, y, z to
 voxel_size = [0.16, 0.16, 4]
 class_names = ['Pedestrian', 'Cyclist', 'Car']
