@@ -1,1 +1,35 @@
-"""Distillation losses as pure functions: tensors in, loss out."""
+"""The losses and their parts as pure functions: tensors in, tensors out. Methods are thin modules over them."""
+
+from pointkd.distill.functional.channel_wise import channel_wise
+from pointkd.distill.functional.graph import (
+    EDGE_FORMS,
+    POOLINGS,
+    centre_weights,
+    edge_features,
+    effective_centres,
+    graph_loss,
+    pool_edges,
+    spatial_order,
+    top_elements,
+)
+from pointkd.distill.functional.logits import confident, logit_kl, sigmoid_kl
+from pointkd.distill.functional.mimic import feature_mimic
+from pointkd.distill.functional.neighbors import knn
+
+__all__ = [
+    'EDGE_FORMS',
+    'POOLINGS',
+    'centre_weights',
+    'channel_wise',
+    'confident',
+    'edge_features',
+    'effective_centres',
+    'feature_mimic',
+    'graph_loss',
+    'knn',
+    'logit_kl',
+    'pool_edges',
+    'sigmoid_kl',
+    'spatial_order',
+    'top_elements',
+]

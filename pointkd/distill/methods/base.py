@@ -7,8 +7,9 @@ schedule.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -76,7 +77,7 @@ class Method(nn.Module):
     Subclasses take their settings as keyword arguments, and `widths: Widths` where they build layers of their own.
 
     Class attributes:
-        contract: what the method promises.
+        contract: what the method promises; an object may set its own where its settings change the promise.
         connects: True when the student's feature must arrive with the teacher's width (the default connector then maps
             it); False when the method copes with any two widths by itself.
         matches: True when elements are compared one to one, so that the two sides must be brought to the same voxels,
@@ -84,17 +85,28 @@ class Method(nn.Module):
         taps: False for a method that looks at whole networks only (`start`), without features.
     """
 
-    contract: ClassVar[Contract] = Contract()
+    contract: Contract = Contract()
     connects: ClassVar[bool] = True
     matches: ClassVar[bool] = True
     taps: ClassVar[bool] = True
+
+    @classmethod
+    def connects_with(cls, settings: Mapping[str, Any]) -> bool:
+        """Return `connects` for a config block's settings (asked before the method is built)."""
+        return cls.connects
 
     def extra_taps(self) -> dict[str, tuple[str, str]]:
         """Return additional taps by name: (`'student'` or `'teacher'`, tap path)."""
         return {}
 
-    def start(self, student: nn.Module, teacher: nn.Module) -> None:
-        """Prepare before the first iteration of a fresh run, never on resume: for example set the student's weights."""
+    def start(self, student: nn.Module, teacher: nn.Module, batch: Mapping[str, Any] | None = None) -> None:
+        """Prepare before the first iteration of a fresh run, never on resume: for example set the student's weights.
+
+        Args:
+            student: the plain student.
+            teacher: the trained teacher.
+            batch: a small raw batch, as a data loader gives it, for methods that must see both networks run.
+        """
 
     def forward(self, student: Feature, teacher: Feature, context: Context) -> Term:
         """Return the loss of the student's feature against the teacher's (already matched; teacher detached)."""

@@ -1,0 +1,176 @@
+"""Local graphs: which elements are their centres, what lies on their edges, how two of them are compared."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pointkd.core.check import check_shape
+from pointkd.core.errors import ConfigError, nearest
+from pointkd.distill.functional.channel_wise import positive
+from pointkd.distill.functional.mimic import same_shape
+from pointkd.distill.functional.precision import full_precision, widen
+
+EDGE_FORMS = ('neighbor_centre', 'centre_difference', 'difference_centre')
+POOLINGS = ('none', 'max', 'mean')
+
+
+def top_elements(score: Tensor, count: int) -> Tensor:
+    """Return the indices of the largest scores, in falling order, ties to the lower index.
+
+    Args:
+        score: (M,).
+        count: how many are wanted; all M where there are fewer.
+
+    Returns:
+        (min(count, M),) int64.
+
+    Example:
+        >>> top_elements(torch.tensor([1, 3, 2, 3]), 3)
+        tensor([1, 3, 2])
+    """
+    return score.sort(descending=True, stable=True).indices[:count]
+
+
+def spatial_order(positions: Tensor) -> Tensor:
+    """Return the permutation that sorts elements by x, then y, then z.
+
+    Ties of scores and distances go to the lower index. In this order the choice no longer depends on how the elements
+    came, so a loss on them doesn't either.
+
+    Args:
+        positions: (M, 3).
+
+    Returns:
+        (M,) int64.
+    """
+    order = torch.arange(len(positions), device=positions.device)
+    for axis in reversed(range(positions.shape[1])):
+        order = order[positions[order, axis].sort(stable=True).indices]
+    return order
+
+
+def edge_features(features: Tensor, centres: Tensor, neighbours: Tensor, form: str) -> Tensor:
+    """Return what the edges of local graphs carry.
+
+    Forms, for an edge from centre i to neighbour j (named in the order of the two halves):
+
+    - `neighbor_centre`: `[f_j ; f_i]`, as PointDistiller releases it;
+    - `centre_difference`: `[f_i ; f_j - f_i]`, as in DGCNN: where the centre is, and how the neighbour differs;
+    - `difference_centre`: `[f_i - f_j ; f_i]`, the other form in PointDistiller's code (no config of it uses it).
+
+    Args:
+        features: (M, C).
+        centres: (N,) int64.
+        neighbours: (N, K) int64.
+        form: one of `EDGE_FORMS`.
+
+    Returns:
+        (N, K, 2C).
+
+    Raises:
+        ShapeError: centres and neighbours don't belong together.
+        ConfigError: no such form.
+    Source: PointDistiller (2205.11098), section 3.2; DGCNN (1801.07829), equation 8.
+    """
+    check_shape(features, 'M C', 'features')
+    rows, count = check_shape(neighbours, 'N K', 'neighbours').values()
+    check_shape(centres, str(rows), 'centres')
+    centre = features.index_select(0, centres).unsqueeze(1).expand(-1, count, -1)  # (N, K, C)
+    neighbour = features.index_select(0, neighbours.flatten()).reshape(rows, count, features.shape[1])
+    if form == 'neighbor_centre':
+        return torch.cat([neighbour, centre], dim=-1)
+    if form == 'centre_difference':
+        return torch.cat([centre, neighbour - centre], dim=-1)
+    if form == 'difference_centre':
+        return torch.cat([centre - neighbour, centre], dim=-1)
+    raise ConfigError(f'edge: no form {form!r}: {nearest(form, EDGE_FORMS)}')
+
+
+def pool_edges(edges: Tensor, pooling: str) -> Tensor:
+    """Return the edges of each graph pooled over its neighbours.
+
+    Args:
+        edges: (N, K, C).
+        pooling: `'none'`, `'max'` or `'mean'`.
+
+    Returns:
+        (N, K, C) for `'none'`, else (N, 1, C).
+
+    Raises:
+        ConfigError: no such pooling.
+    """
+    if pooling == 'none':
+        return edges
+    if pooling not in POOLINGS:
+        raise ConfigError(f'pooling: no kind {pooling!r}: {nearest(pooling, POOLINGS)}')
+    if not edges.shape[1]:
+        return edges.sum(1, keepdim=True)
+    return edges.amax(1, keepdim=True) if pooling == 'max' else edges.mean(1, keepdim=True)
+
+
+def centre_weights(score: Tensor, tau: float) -> Tensor:
+    """Return the weight of each centre, `w = N · softmax(s / τ)`; their mean is 1.
+
+    Args:
+        score: (N,); integers (point counts) are computed in float64.
+        tau: temperature above 0, in units of the score. A centre whose score is τ below another's gets 1/e of its
+            weight; infinity gives all ones.
+
+    Returns:
+        (N,) float32 or float64, without gradient.
+
+    Raises:
+        ShapeError: score has another number of axes.
+        ConfigError: tau is not above 0.
+    Source: PointDistiller (2205.11098), equation 4. With counts and its τ of 0.01 all but the fullest pillars get 0.
+
+    Example:
+        >>> centre_weights(torch.tensor([32, 32, 7, 1]), 0.01)
+        tensor([2., 2., 0., 0.], dtype=torch.float64)
+    """
+    check_shape(score, 'N', 'score')
+    positive(tau, 'tau')
+    with full_precision(score):
+        score = widen(score.detach()) if score.is_floating_point() else score.double()
+        return len(score) * (score / tau).softmax(0)
+
+
+def effective_centres(weights: Tensor) -> Tensor:
+    """Return how many equally weighted centres would have the same spread, `1 / Σ (w_i/N)²`; 0 for none.
+
+    Args:
+        weights: (N,) with mean 1, as `centre_weights` gives.
+
+    Example:
+        >>> float(effective_centres(torch.tensor([2.0, 2.0, 0.0, 0.0])))
+        2.0
+    """
+    squares = weights.square().sum()
+    return len(weights) ** 2 / squares if len(weights) else squares
+
+
+def graph_loss(student: Tensor, teacher: Tensor, weights: Tensor) -> Tensor:
+    """Return the weighted mean squared difference of graph features.
+
+    `L = 1/N Σ_i w_i · mean_{k,c} (G_S - G_T)²`.
+
+    Args:
+        student: (N, K, C) graph features.
+        teacher: (N, K, C). It is not detached here: a trained projection of it learns through this loss.
+        weights: (N,), no gradient reaches it.
+
+    Returns:
+        Scalar; 0 with a gradient path where there are no centres.
+
+    Raises:
+        ShapeError: the shapes don't belong together.
+    Source: PointDistiller (2205.11098), equation 3; there 2·mean and no division by w.
+    """
+    same_shape(student, teacher)
+    check_shape(weights, str(len(student)), 'weights')
+    with full_precision(student):
+        squares = (widen(student) - widen(teacher)).square()
+        if not squares.numel():
+            return squares.sum()
+        return (squares.mean(dim=(1, 2)) * weights.detach().to(squares.dtype)).mean()
