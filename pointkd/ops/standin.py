@@ -168,6 +168,7 @@ def _activate(backend: str) -> None:
     except ImportError as error:
         del sys.modules[EXTENSION]
         raise StackError(f"mmcv.ops can't be imported ({error}): `pip install 'pointkd[train]'`") from error
+    sys.modules['mmcv']._ext = extension  # type: ignore[attr-defined]
     _replace_wrappers()
 
 
