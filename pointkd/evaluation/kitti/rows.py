@@ -152,11 +152,12 @@ def _scan_exponent(text, at, stop):  # type: ignore[no-untyped-def]
         at += 1
     if at == stop:
         return 0, False
-    exponent = 0
+    exponent = np.int64(0)
     while at < stop:
         if not 48 <= text[at] <= 57:
             return 0, False
-        exponent = min(exponent * 10 + (np.int64(text[at]) - 48), 100_000)
+        if exponent < 10_000:  # beyond, only that it is large matters
+            exponent = exponent * 10 + (np.int64(text[at]) - 48)
         at += 1
     return (-exponent if negative else exponent), True
 
