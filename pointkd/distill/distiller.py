@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
+from mmengine.config import ConfigDict
 from mmengine.model import BaseModel
 from mmengine.registry import MODELS
 from torch import Tensor, nn
@@ -23,6 +26,8 @@ from pointkd.distill.reading import Reader
 from pointkd.distill.taps import Recording, Tap, record
 from pointkd.distill.teacher import Teacher, check_classes
 from pointkd.distill.term import DistillationTerm, unique_names
+from pointkd.io.build import build_module, scope_of
+from pointkd.io.dummy import dummy_batch
 
 
 @MODELS.register_module()
@@ -34,8 +39,8 @@ class Distiller(BaseModel):
     work on it unchanged. What distillation adds, the `adapters` (connectors and trained parts of methods), is trained
     with the student and kept out of the state dict; `extra_state()` has it for the checkpoint.
 
-    In `loss` mode the result is the student's losses plus one `loss_<term>` a method and scalars `<term>/...` for the log;
-    `predict` and `tensor` are the student's. Without methods it trains exactly as the plain student.
+    In `loss` mode the result is the student's losses plus one `loss_<term>` a method and scalars `<term>/...` for the
+    log; `predict` and `tensor` are the student's. Without methods it trains exactly as the plain student.
 
     Args:
         student: model config of the student.
@@ -53,7 +58,8 @@ class Distiller(BaseModel):
         self, student: Mapping[str, Any], distill: Mapping[str, Any], student_config: Mapping[str, Any] | None = None
     ) -> None:
         settings = DistillConfig.parse(distill)
-        network = MODELS.build(student)
+        config = student_config if student_config is not None else {'model': student}
+        network = build_module(ConfigDict(student), scope_of(config))
         super().__init__(data_preprocessor=network.data_preprocessor)
         self.__dict__['student'] = network  # not a child: its children are ours
         self._modules = network._modules
@@ -61,7 +67,6 @@ class Distiller(BaseModel):
         self._buffers = network._buffers
         self.student_reader = Reader(network, student)
         self.iteration, self.total = 0, 1
-        config = student_config if student_config is not None else {'model': student}
         self.teacher: Teacher | None = None
         with isolated_randomness(derive_seed(settings.seed, 'adapters')):
             if settings.teacher is not None:
@@ -199,8 +204,6 @@ class Distiller(BaseModel):
 
     def _dry_run(self, terms: list[DistillationTerm], config: Mapping[str, Any]) -> None:
         """Size the terms by one forward of each network on a tiny made-up batch."""
-        from pointkd.io.dummy import dummy_batch
-
         batch = self.data_preprocessor(dummy_batch(config), True)
         own = batch.pop('teacher_batch', None) or {**batch, 'inputs': shallow_copy(batch['inputs'])}
         tapped = [term for term in terms if term.student_tap is not None]
@@ -306,10 +309,6 @@ def batch_length(inputs: Any, data_samples: list | None) -> int:
 @contextmanager
 def isolated_randomness(seed: int) -> Iterator[None]:
     """Run a block on its own seed and leave the process's random state as it was."""
-    import random
-
-    import numpy as np
-
     python, numpy = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)

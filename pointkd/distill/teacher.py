@@ -14,6 +14,8 @@ from pointkd.core.files import sha256
 from pointkd.distill.config import TeacherConfig, find_file
 from pointkd.distill.reading import Reader
 from pointkd.distill.taps import Recording, Tap, record
+from pointkd.io.build import build_model
+from pointkd.io.config import load_config
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,6 @@ class Teacher:
             ConfigError: a file does not exist.
             CheckpointError: the weights belong to another network.
         """
-        from pointkd.io.build import build_model
-        from pointkd.io.config import load_config
-
         path = find_file(settings.config, beside, 'distill.teacher.config')
         weights = find_file(settings.checkpoint, beside, 'distill.teacher.checkpoint')
         config = load_config(path, pretrained=False, options=settings.options)
