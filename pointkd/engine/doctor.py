@@ -111,14 +111,14 @@ def distilled_step() -> str:
 
     with tempfile.TemporaryDirectory() as folder:
         config, weights = Path(folder, 'teacher.py'), Path(folder, 'teacher.pth')
-        teacher = Config({'model': tiny_model(8)})
+        teacher, student = (Config({'model': tiny_model(width)}) for width in (8, 4))
         teacher.dump(config)
         save_checkpoint(weights, {'state_dict': build_model(teacher).state_dict()})
         method = {'type': 'LocalGraph', 'student': 'voxel_encoder', 'samples': 16, 'neighbors': 4}
         block = {'teacher': {'config': str(config), 'checkpoint': str(weights)}, 'methods': [method]}
-        distiller = Distiller(tiny_model(4), block)
+        distiller = Distiller(student.model, block)
     distiller.train()
-    batch = distiller.data_preprocessor(dummy_batch({'model': tiny_model(4)}, batch_size=2), True)
+    batch = distiller.data_preprocessor(dummy_batch(student, batch_size=2), True)
     loss, terms = distiller.parse_losses(distiller(**batch, mode='loss'))
     loss.backward()
     silent = [name for name, weight in distiller.named_parameters() if weight.grad is None]
