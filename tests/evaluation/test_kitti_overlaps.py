@@ -120,7 +120,7 @@ def test_share_of_dont_care_areas() -> None:
 
 
 def test_pairs_stay_in_their_frame_and_in_the_order_of_the_file() -> None:
-    """Label 0 and detections 0, 1 in the first frame, all others in the second; more pairs than the first room holds."""
+    """Label 0 and detections 0, 1 in the first frame, the rest in the second; more pairs than the first room holds."""
     many = 3000
     boxes = np.tile(box(), (many, 1))
     images = np.tile(np.array(IMAGE), (many, 1))

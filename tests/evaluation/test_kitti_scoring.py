@@ -171,8 +171,8 @@ def test_dont_care_forgives_in_the_image_only(covered: float, forgiven: bool, tm
 def test_precision_of_nothing_is_zero_and_said(tmp_path: Path) -> None:
     """An ignored label and a counting one that the same valid detection fits, and a low detection on the ignored one.
 
-    First pass: the ignored label takes the low detection (higher score), the counting one the valid detection, which is
-    noted. Second pass: the ignored label prefers the valid detection; the counting one gets nothing. No right, no wrong.
+    First pass: the ignored label takes the low detection (higher score), the counting one the valid detection, which
+    is noted. Second pass: the ignored label prefers the valid detection; the counting one gets none: 0/0.
     """
     labels = row('Car', height=41, x1=10, x2=70, occlusion=3) + row('Car', height=41)
     results = row('Van', height=39, x1=10, x2=70, score=0.95) + row('Car', height=41, x1=5, x2=65, score=0.9)
