@@ -144,11 +144,14 @@ def write_objects(path: str | Path, objects: KittiObjects) -> None:
     write_text(path, ''.join(lines))
 
 
-def read_calibration(path: str | Path) -> Calibration:
-    """Read the entries P2, R0_rect and Tr_velo_to_cam of a calibration file.
+def read_calibration_entries(path: str | Path) -> dict[str, np.ndarray]:
+    """Read every entry of a calibration file: P0 to P3 (3, 4), R0_rect (3, 3), Tr_velo_to_cam and others (3, 4).
+
+    Returns:
+        Matrix by key; entries of 9 or 12 values are given their shape, others are left flat.
 
     Raises:
-        DataError: the file is missing, an entry is absent, has another number of values, or is not finite.
+        DataError: the file is missing, or a value is not a number.
     """
     path = Path(path)
     entries: dict[str, np.ndarray] = {}
@@ -157,17 +160,28 @@ def read_calibration(path: str | Path) -> Calibration:
         if not values.strip():
             continue
         try:
-            entries[key.strip()] = np.array([float(word) for word in values.split()])
+            matrix = np.array([float(word) for word in values.split()])
         except ValueError as error:
             raise DataError(f'{path}:{number}: {key} must be numbers ({error})') from error
+        entries[key.strip()] = matrix.reshape({9: (3, 3), 12: (3, 4)}.get(matrix.size, (-1,)))
+    return entries
+
+
+def read_calibration(path: str | Path) -> Calibration:
+    """Read the entries P2, R0_rect and Tr_velo_to_cam of a calibration file.
+
+    Raises:
+        DataError: the file is missing, an entry is absent, has another number of values, or is not finite.
+    """
+    entries = read_calibration_entries(path)
 
     def entry(key: str, shape: tuple[int, int]) -> np.ndarray:
         if key not in entries:
             raise DataError(f'{path}: entry {key} is missing')
         values = entries[key]
-        if values.size != shape[0] * shape[1] or not np.isfinite(values).all():
+        if values.shape != shape or not np.isfinite(values).all():
             raise DataError(f'{path}: {key} must be {shape[0] * shape[1]} finite numbers, got {values.size}')
-        return values.reshape(shape)
+        return values
 
     return Calibration(entry('P2', (3, 4)), entry('R0_rect', (3, 3)), entry('Tr_velo_to_cam', (3, 4)))
 
@@ -215,6 +229,20 @@ def write_points(path: str | Path, points: np.ndarray) -> None:
     """Write a point cloud as rows of little-endian float32."""
     with atomic_write(path) as file:
         file.write(np.ascontiguousarray(points, dtype='<f4').tobytes())
+
+
+def read_frame_list(path: str | Path) -> list[str]:
+    """Read a list of frames (`ImageSets/train.txt`), one name a line, blank lines skipped.
+
+    Raises:
+        DataError: the list is missing, or a name is not made of digits as KITTI's are.
+    """
+    path = Path(path)
+    frames = [line.strip() for line in _read_text(path).splitlines() if line.strip()]
+    for frame in frames:
+        if not (frame.isascii() and frame.isdigit()):
+            raise DataError(f'{path}: {frame!r} is no frame; expected digits, as in 000012')
+    return frames
 
 
 def _read_text(path: Path) -> str:
