@@ -6,8 +6,7 @@ from torch import Tensor
 from torch.nn.functional import log_softmax
 
 from pointkd.core.check import check_shape
-from pointkd.core.errors import ConfigError
-from pointkd.distill.functional.mimic import same_shape
+from pointkd.distill.functional.checks import positive, same_shape
 from pointkd.distill.functional.precision import full_precision, widen
 
 
@@ -47,13 +46,3 @@ def channel_wise(student: Tensor, teacher: Tensor, tau: float) -> Tensor:
         log_teacher = log_softmax(widen(teacher.detach()).flatten(2) / tau, dim=2)
         divergence = (log_teacher.exp() * (log_teacher - log_student)).sum()
         return divergence * tau**2 / max(1, student.shape[0] * student.shape[1])
-
-
-def positive(value: float, name: str) -> None:
-    """Raise unless a setting is above 0.
-
-    Raises:
-        ConfigError: it is 0, negative or no number.
-    """
-    if not value > 0:
-        raise ConfigError(f'{name}: expected a number above 0, got {value!r}')

@@ -7,8 +7,7 @@ from torch import Tensor
 
 from pointkd.core.check import check_shape
 from pointkd.core.errors import ConfigError, nearest
-from pointkd.distill.functional.channel_wise import positive
-from pointkd.distill.functional.mimic import same_shape
+from pointkd.distill.functional.checks import positive, same_shape
 from pointkd.distill.functional.precision import full_precision, widen
 
 EDGE_FORMS = ('neighbor_centre', 'centre_difference', 'difference_centre')

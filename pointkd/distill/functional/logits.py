@@ -9,8 +9,7 @@ from torch import Tensor
 from torch.nn.functional import log_softmax, logsigmoid
 
 from pointkd.core.errors import ConfigError
-from pointkd.distill.functional.channel_wise import positive
-from pointkd.distill.functional.mimic import same_shape
+from pointkd.distill.functional.checks import positive, same_shape
 from pointkd.distill.functional.precision import full_precision, widen
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from pointkd.core.errors import ShapeError
+from pointkd.distill.functional.checks import same_shape
 from pointkd.distill.functional.precision import widen
 
 
@@ -27,16 +27,3 @@ def feature_mimic(student: Tensor, teacher: Tensor) -> Tensor:
     same_shape(student, teacher)
     difference = widen(student) - widen(teacher.detach())
     return difference.square().mean() if difference.numel() else difference.sum()
-
-
-def same_shape(student: Tensor, teacher: Tensor) -> None:
-    """Raise unless two tensors have the same shape.
-
-    Raises:
-        ShapeError: they differ.
-    """
-    if student.shape != teacher.shape:
-        raise ShapeError(
-            f'student and teacher: expected equal shapes, got {tuple(student.shape)} and {tuple(teacher.shape)}; '
-            'match the elements and connect the widths first'
-        )

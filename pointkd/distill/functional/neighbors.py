@@ -157,8 +157,9 @@ class _Search:
             answer[waiting[few]] = self._closest(centres[waiting], row[ready], self.index[place[ready]])
             waiting = waiting[~few]
             if len(waiting):
-                again = table is not self.whole or self.near is None
-                self.near = table = self._table(self.exact[centres[waiting[0]]]) if again else self.near
+                if table is not self.whole or self.near is None:  # else try the last crowd's table first
+                    self.near = self._table(self.exact[centres[waiting[0]]])
+                table = self.near
         return answer
 
     def _closest(self, centres: Tensor, row: Tensor, candidate: Tensor) -> Tensor:
