@@ -25,14 +25,10 @@ from pointkd.ops.registry import KERNELS, WRAPPERS
 EXTENSION = 'mmcv._ext'
 BACKENDS = ('torch', 'compiled')
 VARIABLE = 'POINTKD_OPS'
-INSTALL_COMPILED = (
-    'The compiled mmcv has it and is used by itself once it takes the place of mmcv-lite: '
-    '`pip uninstall mmcv-lite && pip install --no-build-isolation mmcv==2.1.0` (needs a C++ compiler)'
-)
+USE_COMPILED = 'To have it, build the full mmcv 2.1.0 in place of mmcv-lite (docs/ops.md says how)'
 
 # Kernels that come with the point-based detectors; the error says so.
 PLANNED = (
-    'assign_score_withk',
     'ball_query',
     'furthest_point_sampling',
     'gather_points',
@@ -46,10 +42,8 @@ PLANNED = (
     'three_nn',
 )
 
-# mmcv functions that call CUDA before their kernel, and that kernel: without a registered wrapper they raise its error.
+# mmcv functions that call CUDA before their kernel: they raise the kernel's error until a wrapper is registered.
 CUDA_FIRST = {
-    ('mmcv.ops.points_in_boxes', 'points_in_boxes_part'): 'points_in_boxes_part_forward',
-    ('mmcv.ops.points_in_boxes', 'points_in_boxes_all'): 'points_in_boxes_all_forward',
     ('mmcv.ops.knn', 'knn'): 'knn_forward',
     ('mmcv.ops.furthest_point_sample', 'furthest_point_sample'): 'furthest_point_sampling_forward',
 }
@@ -78,8 +72,7 @@ def install(backend: str | None = None) -> str:
     wanted = _wanted(backend)
     current = active()
     if current is None:
-        current = wanted or ('compiled' if _compiled_exists() else 'torch')
-        _activate(current)
+        current = _activate(wanted)
     if wanted not in (None, current):
         raise StackError(
             f'the {wanted!r} op backend is asked for, but mmcv.ops runs on {current!r} in this process already: call '
@@ -100,10 +93,8 @@ def missing_kernel(name: str) -> Callable[..., NoReturn]:
 
     def raise_missing(*_: Any, **__: Any) -> NoReturn:
         planned = any(name == family or name.startswith(f'{family}_') for family in PLANNED)
-        state = 'it is planned, together with the point-based detectors' if planned else 'it is not planned'
-        raise StackError(
-            f'the mmcv op {name!r} is not among those that pointkd.ops supplies; {state}. {INSTALL_COMPILED}'
-        )
+        state = 'is planned, with the point-based detectors' if planned else 'is not planned'
+        raise StackError(f'pointkd.ops has no {name!r}, an op that mmcv compiles; it {state}. {USE_COMPILED}')
 
     raise_missing.__name__ = name
     return raise_missing
@@ -129,7 +120,7 @@ class _Loader(importlib.abc.Loader):
         return _Extension(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
-        importlib.import_module('pointkd.ops.bindings')
+        """Do nothing: the module looks its kernels up when they are asked for."""
 
 
 def _wanted(backend: str | None) -> str | None:
@@ -149,36 +140,37 @@ def _compiled_exists() -> bool:
         raise StackError(f"mmcv can't be imported ({error}): `pip install 'pointkd[train]'`") from error
 
 
-def _activate(backend: str) -> None:
-    """Import `mmcv.ops` on the given backend."""
+def _activate(wanted: str | None) -> str:
+    """Import `mmcv.ops` on the wanted backend, or on the compiled one if it exists, and return its name."""
     exists = _compiled_exists()
-    if backend == 'compiled':
-        if not exists:
-            raise StackError(
-                f'the compiled op backend is asked for, but {EXTENSION} is not installed. {INSTALL_COMPILED}'
-            )
-        importlib.import_module('mmcv.ops')
-        return
+    if wanted == 'compiled' and not exists:
+        raise StackError(f'the compiled op backend is asked for, but there is no {EXTENSION}. {USE_COMPILED}')
+    if exists and wanted != 'torch':
+        _import_ops(f'set {VARIABLE}=torch to run on the ops of pointkd')
+        return 'compiled'
     spec = importlib.machinery.ModuleSpec(EXTENSION, _Loader(), origin='pointkd.ops')
     extension = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(extension)  # type: ignore[union-attr]
-    sys.modules[EXTENSION] = extension
+    sys.modules[EXTENSION] = importlib.import_module('mmcv')._ext = extension  # type: ignore[attr-defined]
+    importlib.import_module('pointkd.ops.bindings')
+    _import_ops("`pip install 'pointkd[train]'`")
+    _replace_wrappers()
+    return 'torch'
+
+
+def _import_ops(hint: str) -> None:
     try:
         importlib.import_module('mmcv.ops')
     except ImportError as error:
-        del sys.modules[EXTENSION]
-        raise StackError(f"mmcv.ops can't be imported ({error}): `pip install 'pointkd[train]'`") from error
-    sys.modules['mmcv']._ext = extension  # type: ignore[attr-defined]
-    _replace_wrappers()
+        sys.modules.pop(EXTENSION, None)
+        raise StackError(f"mmcv.ops can't be imported ({error}): {hint}") from error
 
 
 def _replace_wrappers() -> None:
-    for key, name in CUDA_FIRST.items():
-        _replace(*key, WRAPPERS.get(key) or missing_kernel(name))
-    for (module, name), same in SAME_FUNCTION.items():
-        _replace(module, name, getattr(sys.modules[module], same))
-    for key in WRAPPERS.keys() - CUDA_FIRST.keys():
-        _replace(*key, WRAPPERS[key])
+    functions = {key: missing_kernel(name) for key, name in CUDA_FIRST.items()}
+    functions |= {(module, name): getattr(sys.modules[module], same) for (module, name), same in SAME_FUNCTION.items()}
+    functions |= WRAPPERS
+    for (module, name), function in functions.items():
+        _replace(module, name, function)
 
 
 def _replace(module: str, name: str, function: Callable[..., Any]) -> None:
