@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-
-from pointkd.core.errors import ConfigError, ExportError, StackError, nearest
+from pointkd.core.errors import ConfigError, ExportError, nearest
 from pointkd.runtime.decode import HeadMaps
+from pointkd.runtime.graph_io import OUTPUTS, feed
+from pointkd.runtime.openvino_session import OpenVinoSession
 from pointkd.runtime.voxelize import Pillars
 
-INPUTS = ('points', 'counts', 'coords')
-OUTPUTS = ('classes', 'boxes', 'directions')
 PRECISIONS = {'onnxruntime': ('f32',), 'openvino': ('f32', 'bf16')}
 
 
@@ -27,6 +25,11 @@ class OnnxRuntimeSession:
     """ONNX Runtime on the CPU, in float32."""
 
     def __init__(self, model: Path, threads: int | None = None) -> None:
+        """Load an ONNX file.
+
+        Raises:
+            ExportError: ONNX Runtime refuses it.
+        """
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -41,37 +44,10 @@ class OnnxRuntimeSession:
 
     def __call__(self, pillars: Pillars) -> HeadMaps:
         """Return the head maps of a cloud with at least one pillar."""
-        return HeadMaps(*(output[0] for output in self._session.run(list(OUTPUTS), _feed(pillars))))
+        return HeadMaps(*(output[0] for output in self._session.run(list(OUTPUTS), feed(pillars))))
 
 
-class OpenVinoSession:
-    """OpenVINO on the CPU; the precision is always set, since its own choice is bf16 where the processor has it."""
-
-    def __init__(self, model: Path, precision: str, threads: int | None = None) -> None:
-        try:
-            import openvino
-        except ImportError as error:
-            raise StackError("OpenVINO is not installed: `pip install 'pointkd[openvino]'`") from error
-        core = openvino.Core()
-        if precision == 'bf16' and 'BF16' not in core.get_property('CPU', 'OPTIMIZATION_CAPABILITIES'):
-            raise ConfigError("OpenVINO has no bf16 on this processor (needs avx512_bf16 or amx_bf16): use 'f32'")
-        settings: dict[str, object] = {'PERFORMANCE_HINT': 'LATENCY', 'INFERENCE_PRECISION_HINT': precision}
-        if threads:
-            settings['INFERENCE_NUM_THREADS'] = threads
-        try:
-            self._request = core.compile_model(str(model), 'CPU', settings).create_infer_request()
-        except RuntimeError as error:
-            raise ExportError(f'{model}: OpenVINO can not load it ({error})') from error
-
-    def __call__(self, pillars: Pillars) -> HeadMaps:
-        """Return the head maps of a cloud with at least one pillar."""
-        results = self._request.infer(_feed(pillars))
-        return HeadMaps(*(results[name][0] for name in OUTPUTS))
-
-
-def open_session(
-    model: Path, backend: str = 'onnxruntime', precision: str = 'f32', threads: int | None = None
-) -> Session:
+def open_session(model: Path, backend: str, precision: str = 'f32', threads: int | None = None) -> Session:
     """Load an ONNX file.
 
     Args:
@@ -92,8 +68,3 @@ def open_session(
     if backend == 'openvino':
         return OpenVinoSession(model, precision, threads)
     return OnnxRuntimeSession(model, threads)
-
-
-def _feed(pillars: Pillars) -> dict[str, np.ndarray]:
-    """Arrays by the name of the network's inputs."""
-    return dict(zip(INPUTS, (pillars.points, pillars.counts, pillars.coords), strict=True))
