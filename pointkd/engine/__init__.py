@@ -1,1 +1,25 @@
-"""The mmengine side: runner, hooks, metrics, complexity."""
+"""The mmengine side: runner, loops, hooks, metrics, complexity. Importing it makes the installed packages ready."""
+
+import importlib
+import importlib.util
+
+from pointkd.io.build import prepare
+
+prepare()
+
+# What registers itself: data wrappers, loops, hooks, optimiser wrappers, metrics, the Distiller.
+for _module in (
+    'pointkd.datasets.robust',
+    'pointkd.datasets.seeded',
+    'pointkd.distill.distiller',
+    'pointkd.engine.bad_frames',
+    'pointkd.engine.finite',
+    'pointkd.engine.kitti_metric',
+    'pointkd.engine.last_checkpoint',
+    'pointkd.engine.loops',
+    'pointkd.engine.precision',
+    'pointkd.engine.runner',
+    'pointkd.engine.teacher_check',
+):
+    if importlib.util.find_spec(_module):
+        importlib.import_module(_module)

@@ -10,6 +10,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
+import pointkd.ops.sparse
 import pointkd.ops.standin
 from pointkd.core.errors import ConfigError, PointKDError, nearest
 from pointkd.io.checkpoints import load_weights
@@ -25,20 +26,10 @@ def prepare() -> None:
     number of times. The packages' modules register themselves when a config first names their scope.
     """
     pointkd.ops.standin.install()
-    _prepare_sparse()
+    pointkd.ops.sparse.prepare()
     allow_log_history()
     if 'long' not in vars(np):  # numpy 1.24 dropped the name, mmdet3d's ground-truth sampler still writes `np.long`
         np.long = np.int64  # type: ignore[attr-defined]
-
-
-def _prepare_sparse() -> None:
-    """Make sparse convolutions right on the CPU."""
-    import importlib.util
-
-    if importlib.util.find_spec('pointkd.ops.sparse'):
-        import pointkd.ops.sparse
-
-        pointkd.ops.sparse.prepare()
 
 
 def build_model(
@@ -96,6 +87,6 @@ def explain_build_error(error: Exception, scope: str) -> str:
     if isinstance(error, KeyError) and 'is not in the' in text:
         name = text.split(' is not in the')[0]
         with MODELS.switch_scope_and_registry(scope) as registry:
-            names = {known for known in registry.module_dict}
+            names = set(registry.module_dict)
         return f'no type {name!r} in {scope}: {nearest(name, names)}'
     return f'{type(error).__name__}: {text}'

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from pointkd.core.errors import CheckpointError, nearest
 from pointkd.core.files import atomic_write
 from pointkd.io.safe import allow_log_history
+from pointkd.ops.sparse import with_metadata
 
 # Where the checkpoint formats in use keep the weights; a plain state dict has none of these.
 WEIGHT_KEYS = ('state_dict', 'model_state_dict', 'model_state', 'model')
@@ -65,7 +66,7 @@ def load_weights(model: nn.Module, source: str | Path | Mapping[str, Any]) -> No
     """Load weights into a network, every name and shape exactly.
 
     A state dict that has lost its `_metadata` (a plain or filtered dict) gets it back, so that sparse convolutions are
-    not taken for the old layout and permuted.
+    not taken for mmcv's old layout and permuted.
 
     Args:
         model: the network; unchanged when an error is raised.
@@ -79,16 +80,11 @@ def load_weights(model: nn.Module, source: str | Path | Mapping[str, Any]) -> No
     content = read_checkpoint(source) if isinstance(source, str | Path) else source
     weights = weights_of(content, where)
     own = model.state_dict()
-    old_layout = _is_old_sparse_layout(own, weights)
-    problem = _difference(own, weights, old_layout)
+    problem = _difference(own, weights)
     if problem:
         raise CheckpointError(f'{where}: does not belong to this {type(model).__name__}: {problem}')
-    if not hasattr(weights, '_metadata') and not old_layout:
-        from pointkd.ops.sparse import with_metadata
-
-        weights = with_metadata(model, weights)
     try:
-        model.load_state_dict(weights, strict=True)
+        model.load_state_dict(with_metadata(model, weights), strict=True)
     except RuntimeError as error:
         raise CheckpointError(f'{where}: does not belong to this {type(model).__name__}: {error}') from error
 
@@ -149,23 +145,12 @@ def _without_prefix(weights: Mapping[str, Tensor], prefix: str) -> Mapping[str, 
     return cut
 
 
-def _is_old_sparse_layout(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> bool:
-    """Return whether sparse convolutions are stored as mmcv did, (kz, ky, kx, in, out), and not as spconv 2 does.
-
-    mmdet3d permutes these while loading. Seen by a shape that fits only so.
-    """
-    return any(
-        name in own and tensor.ndim == 5 and tensor.shape != own[name].shape and _permuted(tensor) == own[name].shape
-        for name, tensor in weights.items()
-    )
-
-
 def _permuted(tensor: Tensor) -> tuple[int, ...]:
-    """Return the shape after the last axis has become the first."""
+    """Return the shape with the last axis first, as mmdet3d reads sparse weights of mmcv's layout."""
     return (*tensor.shape[-1:], *tensor.shape[:-1])
 
 
-def _difference(own: Mapping[str, Tensor], weights: Mapping[str, Tensor], old_layout: bool) -> str:
+def _difference(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> str:
     """Summarise how weights differ from what a network wants, '' where they fit."""
     counters = {name for name in own if name.endswith('num_batches_tracked')}  # absent in files of torch before 0.4.1
     missing = [name for name in own if name not in weights and name not in counters]
@@ -175,7 +160,7 @@ def _difference(own: Mapping[str, Tensor], weights: Mapping[str, Tensor], old_la
         for name, tensor in weights.items()
         if name in own
         and tensor.shape != own[name].shape
-        and not (old_layout and tensor.ndim == 5 and _permuted(tensor) == own[name].shape)
+        and not (tensor.ndim == 5 and _permuted(tensor) == own[name].shape)
     ]
     parts = [_listing('missing', missing), _listing('unexpected', unexpected), _listing('misshapen', misshapen)]
     if unexpected and missing:

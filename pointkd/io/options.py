@@ -1,8 +1,8 @@
 """`--cfg-options KEY=VALUE`: change keys of a loaded config, and refuse those that exist nowhere.
 
 `KEY` is a dotted path, with numbers for list elements (`train_dataloader.dataset.pipeline.0.load_dim`). It must exist;
-`+KEY` adds one that does not. `VALUE` is a Python literal (`3`, `1e-4`, `[1, 2]`, `None`, `dict(type='SGD')`), `true` or
-`false`, numbers or words with commas (a list), or a plain word.
+`+KEY` adds one that does not. `VALUE` is a Python literal (`3`, `1e-4`, `[1, 2]`, `None`, `dict(type='SGD')`), `true`
+or `false`, numbers or words with commas (a list), or a plain word.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def only_statistics(owner: Any, name: str) -> Any:
 
 def allow_log_history() -> None:
     """Tell torch which globals an mmengine checkpoint may name; safe to call any number of times."""
-    multiarray = np.core.multiarray
+    multiarray: Any = np.core.multiarray
     torch.serialization.add_safe_globals(
         [
             HistoryBuffer,

@@ -1,0 +1,68 @@
+"""Makes a training sample a function of (seed, epoch, index) alone, so that training can stop and go on anywhere."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from mmengine.registry import DATASETS
+
+from pointkd.core.seeds import derive_seed, seed_everything
+from pointkd.datasets.wrapping import DatasetWrapper, transforms
+
+
+class SampleKey(NamedTuple):
+    """What a data loader asks for: which sample, and on which pass over the data set."""
+
+    epoch: int
+    sample: int
+
+
+@DATASETS.register_module()
+class SeededDataset(DatasetWrapper):
+    """A data set whose augmentation depends on nothing but the seed, the epoch and the sample's index.
+
+    Neither the worker that loads a sample nor what was loaded before matters. `random`, numpy and torch are seeded for
+    each sample and left as they were. mmdet3d's ground-truth sampler, which deals its objects like a deck of cards, is
+    shuffled anew for each sample: the same chance for every object, without a memory.
+
+    Args:
+        dataset: data set, or its config.
+        seed: of the run.
+    """
+
+    def __init__(self, dataset: Any, seed: int = 0) -> None:
+        super().__init__(dataset)
+        self.seed = seed
+        self.decks = [deck for sampler in ground_truth_samplers(self.dataset) for deck in sampler.sampler_dict.values()]
+
+    def __getitem__(self, key: SampleKey | int) -> Any:
+        epoch, index = key if isinstance(key, tuple) else SampleKey(0, int(key))
+        with own_randomness(derive_seed(self.seed, 'sample', epoch, index)):
+            for deck in self.decks:
+                deck._indices = np.random.permutation(len(deck._sampled_list))
+                deck._idx = 0
+            return self.dataset[index]
+
+
+def ground_truth_samplers(dataset: Any) -> list[Any]:
+    """Return the `DataBaseSampler`s that paste objects into a data set's clouds."""
+    found = [getattr(step, 'db_sampler', None) for step in transforms(dataset)]
+    return [sampler for sampler in found if hasattr(sampler, 'sampler_dict')]
+
+
+@contextmanager
+def own_randomness(seed: int) -> Iterator[None]:
+    """Run a block on its own seed and leave the global random state of the CPU as it was."""
+    python, numpy, torch_state = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    seed_everything(seed)
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+        torch.set_rng_state(torch_state)
