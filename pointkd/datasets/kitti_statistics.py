@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pointkd.core.boxes import camera_to_lidar_boxes, points_in_box
-from pointkd.core.kitti import read_calibration, read_objects, read_points
+from pointkd.core.boxes import points_in_box
+from pointkd.core.kitti import Calibration, KittiObjects, read_calibration, read_objects, read_points
 from pointkd.datasets.kitti_folder import IGNORED, KittiFolder, image_size, in_image
+from pointkd.datasets.kitti_infos import lidar_boxes, select
 
 DISTANCES_M = (0, 10, 20, 30, 40, 50, 60, 80)
 
@@ -42,24 +43,22 @@ def frame_numbers(folder: KittiFolder, frame: str) -> FrameNumbers:
         DataError: a file is missing or broken.
     """
     calibration = read_calibration(folder.calibration(frame))
-    objects = read_objects(folder.label(frame))
-    points = read_points(folder.cloud(frame))
     size, _ = image_size(folder, frame, calibration)
-    points = points[in_image(points, calibration, size)]
+    return count(read_points(folder.cloud(frame)), read_objects(folder.label(frame)), calibration, size)
+
+
+def count(points: np.ndarray, objects: KittiObjects, calibration: Calibration, size: tuple[int, int]) -> FrameNumbers:
+    """Count what a frame holds: points (N, 4), labels, calibration, width and height of the image."""
+    seen = points[in_image(points, calibration, size)]
     labelled = np.array([name != IGNORED for name in objects.names], dtype=bool)
-    boxes = camera_to_lidar_boxes(
-        objects.location[labelled],
-        objects.dimensions[labelled],
-        objects.rotation_y[labelled],
-        calibration.lidar_to_camera,
-    )
+    boxes = lidar_boxes(select(objects, labelled), calibration)
     return FrameNumbers(
         names=[name for name in objects.names if name != IGNORED],
         distances=np.hypot(boxes[:, 0], boxes[:, 1]),
-        points=np.array([points_in_box(points, box).sum() for box in boxes], dtype=np.int64),
+        points=np.array([points_in_box(seen, box).sum() for box in boxes], dtype=np.int64),
         occlusion=objects.occlusion[labelled],
         ignored=int((~labelled).sum()),
-        cloud=len(points),
+        cloud=len(seen),
     )
 
 
