@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from pointkd.io.options import apply_options
 from pointkd.io.roots import rewrite_data_root
 
 SUFFIXES = ('.py', '.yaml', '.yml', '.json')
+
+# mmengine finds installed packages through it; setuptools is pinned to a version that has it.
+warnings.filterwarnings('ignore', message='pkg_resources is deprecated', category=UserWarning)
 
 
 def load_config(
