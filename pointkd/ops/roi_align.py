@@ -17,6 +17,7 @@ from pointkd.core.errors import ConfigError, DataError
 from pointkd.ops.sampling import bag_maximum, bags, bilinear, pixel_table, spans, weighted_rows, working_dtype
 
 SAMPLES_AT_ONCE = 2**20
+VALUES_AT_ONCE = 2**24  # samples times channels, which only a maximum has to hold
 OUTSIDE = -2.0  # a coordinate at which every neighbouring pixel lies outside the map
 
 
@@ -75,9 +76,10 @@ def roi_align_with_argmax(features: Tensor, boxes: Tensor, settings: AlignSettin
     _check_order(boxes, settings)
     table = pixel_table(features)
     grid = _grid(boxes.to(table.dtype), settings)
+    budget = SAMPLES_AT_ONCE if settings.mode == 'avg' else min(SAMPLES_AT_ONCE, VALUES_AT_ONCE // sizes['C'])
     pieces = [
         _align(table, grid[:, piece], (sizes['H'], sizes['W']), settings)
-        for piece in spans(_samples(grid, settings), SAMPLES_AT_ONCE)
+        for piece in spans(_samples(grid, settings), budget)
     ]
     if not pieces:
         empty = table[:0].sum(dim=0)[None, :, None, None].expand(0, -1, *settings.output_size)

@@ -86,6 +86,25 @@ def test_parts_give_the_same(monkeypatch, limit):
         torch.testing.assert_close(found[name], expected[name])
 
 
+@pytest.mark.parametrize('limit', [20_000, 100_000])
+def test_sampled_values_stay_within_the_limit(monkeypatch, limit):
+    held = []
+
+    def watched(*arguments):
+        rows = weighted_rows(*arguments)
+        held.append(rows.numel())
+        return rows
+
+    weighted_rows = module.weighted_rows
+    monkeypatch.setattr(module, 'weighted_rows', watched)
+    monkeypatch.setattr(module, 'SAMPLED_AT_ONCE', limit)
+    inputs, geometry = make('plain', batch=4, size=(30, 40))
+    grad = torch.ones_like(deform_conv2d(inputs, geometry))
+    deform_conv2d_backward(grad, inputs, geometry, NAMES[:3])
+    assert max(held) <= limit
+    assert sum(held) == 2 * 4 * 6 * 9 * 28 * 38  # twice: samples, channels, taps, output pixels
+
+
 def test_far_offsets_and_nan_give_zero():
     inputs, geometry = make('plain')
     for far in (1e30, -1e30, float('inf'), float('nan'), -7.0):

@@ -62,6 +62,7 @@ def test_pieces_give_the_same(monkeypatch):
     features, boxes = scene()
     whole = [roi_align(features, boxes, case) for case in CASES]
     monkeypatch.setattr(module, 'SAMPLES_AT_ONCE', 30)
+    monkeypatch.setattr(module, 'VALUES_AT_ONCE', 60)
     for case, expected in zip(CASES, whole, strict=True):
         torch.testing.assert_close(roi_align(features, boxes, case), expected, rtol=0, atol=0)
 
