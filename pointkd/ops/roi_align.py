@@ -76,7 +76,9 @@ def roi_align_with_argmax(features: Tensor, boxes: Tensor, settings: AlignSettin
     _check_order(boxes, settings)
     table = pixel_table(features)
     grid = _grid(boxes.to(table.dtype), settings)
-    budget = SAMPLES_AT_ONCE if settings.mode == 'avg' else min(SAMPLES_AT_ONCE, VALUES_AT_ONCE // sizes['C'])
+    budget = SAMPLES_AT_ONCE
+    if settings.mode == 'max':
+        budget = min(budget, VALUES_AT_ONCE // max(1, sizes['C']))
     pieces = [
         _align(table, grid[:, piece], (sizes['H'], sizes['W']), settings)
         for piece in spans(_samples(grid, settings), budget)
@@ -84,8 +86,8 @@ def roi_align_with_argmax(features: Tensor, boxes: Tensor, settings: AlignSettin
     if not pieces:
         empty = table[:0].sum(dim=0)[None, :, None, None].expand(0, -1, *settings.output_size)
         pieces = [(empty, empty, empty)]
-    output, y, x = (torch.cat(part).to(features.dtype) for part in zip(*pieces, strict=True))
-    return output, y, x
+    output, y, x = (torch.cat(part) for part in zip(*pieces, strict=True))
+    return output.to(features.dtype), y, x
 
 
 def roi_align_from_argmax(grad: Tensor, boxes: Tensor, y: Tensor, x: Tensor, shape: tuple[int, ...]) -> Tensor:
