@@ -17,7 +17,7 @@ from pointkd.core.errors import ShapeError
 from pointkd.ops.autograd import gradients
 from pointkd.ops.sampling import bilinear, pixel_table, weighted_rows, working_dtype
 
-SAMPLED_AT_ONCE = 2**24  # sampled values held at a time: 64 MiB in float32
+SAMPLED_AT_ONCE = 2**24  # numbers held at a time: 64 MiB in float32
 OUTSIDE = -2.0  # a coordinate at which every neighbouring pixel lies outside the map
 
 
@@ -70,8 +70,8 @@ def deform_conv2d(inputs: DeformInputs, settings: DeformSettings) -> Tensor:
     Raises:
         ShapeError: the inputs don't fit each other.
 
-    Cost: without gradients, 64 MiB beyond the result, however large the batch and the map are; autograd keeps the
-    sampled values, kernel-size times the features (`deform_conv2d_backward` does not).
+    Cost: without gradients, some 200 MB beyond the result, however large the batch and the map are; autograd keeps the
+    sampled values, as many as features times taps (`deform_conv2d_backward` does not).
     """
     height, width = _check(inputs, settings)
     pieces = [_piece(part, rows, width, settings) for part, rows, _ in _parts(inputs, settings)]
@@ -149,7 +149,9 @@ def _parts(inputs: DeformInputs, settings: DeformSettings) -> Iterator[tuple[Def
     batch, channels = inputs.features.shape[:2]
     height, width = output_size(inputs, settings)
     taps = inputs.weight.shape[2] * inputs.weight.shape[3]
-    limit = max(1, SAMPLED_AT_ONCE // max(1, channels * taps))  # output pixels at once
+    # A tap costs its channels, and for each deform group the numbers and weights of four pixels, like some 16 channels.
+    cost = taps * max(channels, 16 * settings.deform_groups)
+    limit = max(1, SAMPLED_AT_ONCE // cost)  # output pixels at once
     samples = max(1, limit // (height * width))
     for first in range(0, max(batch, 1), samples):
         chosen = slice(first, min(first + samples, batch))
@@ -169,7 +171,8 @@ def _piece(inputs: DeformInputs, rows: slice, width: int, settings: DeformSettin
     columns = _sample(inputs, rows, width, settings)  # (n, K, C)
     columns = columns.unflatten(2, (settings.groups, group_channels))
     weight = inputs.weight.flatten(2).unflatten(0, (settings.groups, -1)).to(columns.dtype)  # (groups, O', C', K)
-    return torch.einsum('nkgc,gock->ngo', columns, weight).reshape(-1, out_channels)
+    with torch.autocast(columns.device.type, enabled=False):
+        return torch.einsum('nkgc,gock->ngo', columns, weight).reshape(-1, out_channels)
 
 
 def _sample(inputs: DeformInputs, rows: slice, width: int, settings: DeformSettings) -> Tensor:
