@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -104,7 +103,7 @@ class Distiller(BaseModel):
             return self.student(inputs, data_samples, mode=mode)
         terms = [term for term in self.adapters.terms if term.student_tap is not None]
         active = [term for term in terms if term.factor(self.iteration, self.total) > 0]
-        batch = teacher_batch or {'inputs': shallow_copy(inputs), 'data_samples': data_samples}
+        batch = teacher_batch or {'inputs': own_inputs(inputs), 'data_samples': data_samples}
         with record(self.student, self._taps(active, 'student'), 'student') as seen:
             losses = self.student(inputs, data_samples, mode='loss')
         task_loss, _ = self.parse_losses(losses)
@@ -205,7 +204,7 @@ class Distiller(BaseModel):
     def _dry_run(self, terms: list[DistillationTerm], config: Mapping[str, Any]) -> None:
         """Size the terms by one forward of each network on a tiny made-up batch."""
         batch = self.data_preprocessor(dummy_batch(config), True)
-        own = batch.pop('teacher_batch', None) or {**batch, 'inputs': shallow_copy(batch['inputs'])}
+        own = batch.pop('teacher_batch', None) or {**batch, 'inputs': own_inputs(batch['inputs'])}
         tapped = [term for term in terms if term.student_tap is not None]
         training = self.student.training
         self.student.eval()
@@ -288,13 +287,13 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def shallow_copy(value: Any) -> Any:
-    """Copy dicts and lists, not tensors: one network's bookkeeping in its inputs must not reach the other."""
+def own_inputs(value: Any) -> Any:
+    """Copy a network's inputs, tensors too: mmdet3d's pillar encoder, for one, writes into the voxels it is given."""
     if isinstance(value, dict):
-        return {key: shallow_copy(entry) for key, entry in value.items()}
+        return {key: own_inputs(entry) for key, entry in value.items()}
     if isinstance(value, list):
-        return [shallow_copy(entry) for entry in value]
-    return copy.copy(value) if not isinstance(value, Tensor) else value
+        return [own_inputs(entry) for entry in value]
+    return value.clone() if isinstance(value, Tensor) else value
 
 
 def batch_length(inputs: Any, data_samples: list | None) -> int:

@@ -27,6 +27,15 @@ def registered(registry: Registry, name: str, where: str) -> Any:
     return registry.module_dict[name]
 
 
+def settings_of(kind: Any) -> dict[str, inspect.Parameter]:
+    """Return the named constructor parameters of a class."""
+    return {
+        name: parameter
+        for name, parameter in inspect.signature(kind).parameters.items()
+        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    }
+
+
 def build_strict(registry: Registry, config: Mapping[str, Any], where: str, **provided: Any) -> Any:
     """Build an object from its config block, refusing keys that its constructor does not name.
 
@@ -43,7 +52,7 @@ def build_strict(registry: Registry, config: Mapping[str, Any], where: str, **pr
         raise ConfigError(f'{where}: expected a dict with `type`, got {config!r}')
     settings = {key: value for key, value in config.items() if key != 'type'}
     kind = registered(registry, config['type'], where)
-    parameters = inspect.signature(kind).parameters
+    parameters = settings_of(kind)
     allowed = [name for name in parameters if name not in provided]
     for key in settings:
         if key not in allowed:

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from pointkd.core.errors import ConfigError
 from pointkd.distill.balance import Balance
 from pointkd.distill.collapse import CollapseWatch
-from pointkd.distill.config import TermConfig
+from pointkd.distill.config import TermConfig, known
 from pointkd.distill.connectors import default_connector
 from pointkd.distill.features import Feature
 from pointkd.distill.matching import match
 from pointkd.distill.methods.base import Context, Method, Term, Widths
-from pointkd.distill.registry import CONNECTORS, METHODS, SCHEDULES, build_strict, registered
+from pointkd.distill.registry import CONNECTORS, METHODS, SCHEDULES, build_strict, registered, settings_of
 from pointkd.distill.taps import Tap
 
 FeaturePairs = Sequence[tuple[Feature, Feature]]
@@ -40,6 +40,7 @@ class DistillationTerm(nn.Module):
         self.settings, self.own = split_block(block, where)
         self.kind: type[Method] = registered(METHODS, self.settings.type, where)
         self.name = self.settings.name or snake_case(self.settings.type)
+        known(block, TermConfig.keys() | set(settings_of(self.kind)) - {'widths'}, where)
         self.schedule = build_strict(SCHEDULES, self.settings.schedule, f'{where}.schedule')
         self.balance = Balance(self.settings.weight, self.settings.share, where)
         self.watch = CollapseWatch(self.name)

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import torch
 from helpers.nets import pillars_config, raw_batch, whole_config, write_teacher
-from mmengine.config import Config
 from mmengine.optim import OptimWrapper
 
 from pointkd.distill.distiller import Distiller
@@ -24,7 +23,7 @@ def files_of(guide: Path) -> dict[str, str]:
     return dict(re.findall(r'<!-- file: (\S+) -->\n```python\n(.*?)```', guide.read_text(), flags=re.DOTALL))
 
 
-@pytest.fixture()
+@pytest.fixture
 def project(tmp_path, monkeypatch):
     """A user's folder with the guide's files, a student and a teacher."""
     files = files_of(GUIDE)
@@ -32,7 +31,7 @@ def project(tmp_path, monkeypatch):
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     write_teacher(tmp_path, pillars_config(8))
-    Config(whole_config(pillars_config(4))).dump(str(tmp_path / 'student.py'))
+    whole_config(pillars_config(4)).dump(str(tmp_path / 'student.py'))
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     yield tmp_path

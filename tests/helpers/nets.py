@@ -1,4 +1,4 @@
-"""Small PointPillars and their batches, for tests of the Distiller."""
+"""Small networks and their batches, for tests of the Distiller."""
 
 from __future__ import annotations
 
@@ -6,18 +6,23 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from mmengine.config import Config
 
 RANGE = [0.0, -8.0, -3.0, 16.0, 8.0, 1.0]
 CLASSES = ['Pedestrian', 'Cyclist', 'Car']
 
 
-def pillars_config(width: int = 8, voxel: float = 0.5, max_points: int = 8, norm: bool = True) -> dict:
+def pillars_config(width: int = 8, voxel: float = 0.5, max_points: int = 8) -> dict:
     """Return the model config of a PointPillars on a 32 x 32 grid (at 0.5 m)."""
     cells = round((RANGE[3] - RANGE[0]) / voxel)
-    norm_cfg = dict(type='BN', eps=1e-3, momentum=0.01) if norm else dict(type='GN', num_groups=2)
+    norm_cfg = dict(type='BN', eps=1e-3, momentum=0.01)
     anchors = dict(
         type='AlignedAnchor3DRangeGenerator',
-        ranges=[[0.0, -8.0, -0.6, 16.0, 8.0, -0.6], [0.0, -8.0, -0.6, 16.0, 8.0, -0.6], [0.0, -8.0, -1.8, 16.0, 8.0, -1.8]],
+        ranges=[
+            [0.0, -8.0, -0.6, 16.0, 8.0, -0.6],
+            [0.0, -8.0, -0.6, 16.0, 8.0, -0.6],
+            [0.0, -8.0, -1.8, 16.0, 8.0, -1.8],
+        ],
         sizes=[[0.8, 0.6, 1.73], [1.76, 0.6, 1.73], [3.9, 1.6, 1.56]],
         rotations=[0, 1.57],
         reshape_out=False,
@@ -49,7 +54,7 @@ def pillars_config(width: int = 8, voxel: float = 0.5, max_points: int = 8, norm
             with_distance=False,
             voxel_size=[voxel, voxel, 4.0],
             point_cloud_range=list(RANGE),
-            norm_cfg=dict(type='BN1d', eps=1e-3, momentum=0.01) if norm else dict(type='LN'),
+            norm_cfg=dict(type='BN1d', eps=1e-3, momentum=0.01),
         ),
         middle_encoder=dict(type='mmdet3d.PointPillarsScatter', in_channels=width, output_shape=[cells, cells]),
         backbone=dict(
@@ -94,21 +99,19 @@ def pillars_config(width: int = 8, voxel: float = 0.5, max_points: int = 8, norm
     )
 
 
-def whole_config(model: dict, classes: list[str] = CLASSES) -> dict:
+def whole_config(model: dict, classes: list[str] = CLASSES, scope: str = 'mmdet3d') -> Config:
     """Return a config around a model, as far as the Distiller looks at it."""
-    return dict(
-        default_scope='mmdet3d', class_names=list(classes), metainfo=dict(classes=list(classes)), model=model
-    )
+    return Config(dict(default_scope=scope, class_names=list(classes), model=model))
 
 
-def write_teacher(folder: Path, model: dict, seed: int = 0, classes: list[str] = CLASSES) -> dict:
+def write_teacher(
+    folder: Path, model: dict, seed: int = 0, classes: list[str] = CLASSES, scope: str = 'mmdet3d'
+) -> dict:
     """Write a teacher's config and random weights; return the `distill.teacher` block."""
-    from mmengine.config import Config
-
     from pointkd.io.build import build_model
     from pointkd.io.checkpoints import save_checkpoint
 
-    config = Config(whole_config(model, classes))
+    config = whole_config(model, classes, scope)
     config.dump(str(folder / 'teacher.py'))
     torch.manual_seed(seed)
     network = build_model(config)
@@ -137,3 +140,54 @@ def raw_batch(samples: int = 2, seed: int = 0) -> dict:
         clouds.append(torch.from_numpy(cloud))
         annotations.append(sample)
     return {'inputs': {'points': clouds}, 'data_samples': annotations}
+
+
+def segmentor_config(width: int = 4) -> dict:
+    """Return the model config of a small U-Net without batch norm, whose loss is a mean over pixels."""
+    return dict(
+        type='mmseg.EncoderDecoder',
+        data_preprocessor=dict(
+            type='mmseg.SegDataPreProcessor', mean=[0.0] * 3, std=[50.0] * 3, size=(32, 32), pad_val=0, seg_pad_val=255
+        ),
+        backbone=dict(
+            type='mmseg.UNet',
+            in_channels=3,
+            base_channels=width,
+            num_stages=2,
+            strides=(1, 1),
+            enc_num_convs=(1, 1),
+            dec_num_convs=(1,),
+            downsamples=(True,),
+            enc_dilations=(1, 1),
+            dec_dilations=(1,),
+            norm_cfg=dict(type='GN', num_groups=2),
+        ),
+        decode_head=dict(
+            type='mmseg.FCNHead',
+            in_channels=width,
+            channels=width,
+            in_index=1,
+            num_convs=1,
+            dropout_ratio=0.0,
+            num_classes=3,
+            norm_cfg=dict(type='GN', num_groups=2),
+            loss_decode=dict(type='mmseg.CrossEntropyLoss', use_sigmoid=False, loss_weight=1.0),
+        ),
+        train_cfg=dict(),
+        test_cfg=dict(mode='whole'),
+    )
+
+
+def image_batch(samples: int = 4, seed: int = 0) -> dict:
+    """Return a raw batch of random images with label maps."""
+    from mmengine.structures import PixelData
+    from mmseg.structures import SegDataSample
+
+    generator = torch.Generator().manual_seed(seed)
+    images, annotations = [], []
+    for _ in range(samples):
+        images.append(torch.randint(0, 255, (3, 32, 32), generator=generator, dtype=torch.uint8))
+        sample = SegDataSample(metainfo=dict(img_shape=(32, 32), ori_shape=(32, 32)))
+        sample.gt_sem_seg = PixelData(data=torch.randint(0, 3, (1, 32, 32), generator=generator))
+        annotations.append(sample)
+    return {'inputs': images, 'data_samples': annotations}
