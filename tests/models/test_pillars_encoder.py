@@ -247,7 +247,7 @@ def test_exports_to_onnx_with_any_number_of_pillars(options: dict) -> None:
 
 def test_another_norm_is_an_error_that_says_what_to_do() -> None:
     ours = RealPointsPillarFeatureNet(norm_cfg={'type': 'LN'}, **GEOMETRY)
-    with pytest.raises(ConfigError, match='BN1d.*got LayerNorm'):
+    with pytest.raises(ConfigError, match=r'BN1d.*got LayerNorm'):
         ours(*make_pillars([2]))
 
 

@@ -1,0 +1,9 @@
+# Starts from the teacher's weights cut to the student's widths, and learns local graphs on the pillars.
+_base_ = ['./pointpillars-16x_kitti-3class.py']
+distill = dict(
+    teacher=dict(config='pointpillars_kitti-3class.py', checkpoint='work_dirs/pointpillars_kitti-3class/last.pth'),
+    methods=[
+        dict(type='TeacherInit'),
+        dict(type='LocalGraph', student='voxel_encoder', weight=1.0, schedule=dict(type='Warmup', end=500)),
+    ],
+)
