@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -67,6 +68,7 @@ class Distiller(BaseModel):
         self.student_reader = Reader(network, student)
         self.iteration, self.total = 0, 1
         self.teacher: Teacher | None = None
+        self.dummy: dict[str, Any] | None = None  # a raw batch of the student's kind
         with isolated_randomness(derive_seed(settings.seed, 'adapters')):
             if settings.teacher is not None:
                 self.teacher = Teacher.load(settings.teacher, getattr(config, 'filename', None))
@@ -126,12 +128,12 @@ class Distiller(BaseModel):
 
     def init_weights(self) -> None:
         """Initialise the student as if it were alone, then let methods set its start (`TeacherInit`)."""
+        methods = [method for term in self.adapters.terms for method in term.methods]
         with self.adapters.hidden(self._modules):
             self.student.init_weights()
-        with isolated_randomness(derive_seed(0, 'start')):
-            for term in self.adapters.terms:
-                for method in term.methods:
-                    method.start(self.student, self.teacher.network)  # type: ignore[union-attr]
+            with isolated_randomness(derive_seed(0, 'start')):
+                for method in methods:
+                    method.start(self.student, self.teacher.network, self.dummy)  # type: ignore[union-attr]
 
     def extra_state(self) -> dict[str, Any]:
         """Return what lies beside the student's weights in a checkpoint: adapters, balances, the teacher's identity."""
@@ -203,7 +205,8 @@ class Distiller(BaseModel):
 
     def _dry_run(self, terms: list[DistillationTerm], config: Mapping[str, Any]) -> None:
         """Size the terms by one forward of each network on a tiny made-up batch."""
-        batch = self.data_preprocessor(dummy_batch(config), True)
+        self.dummy = dummy_batch(config)
+        batch = self.data_preprocessor(copy.deepcopy(self.dummy), True)
         own = batch.pop('teacher_batch', None) or {**batch, 'inputs': own_inputs(batch['inputs'])}
         tapped = [term for term in terms if term.student_tap is not None]
         training = self.student.training

@@ -56,7 +56,7 @@ class DistillationTerm(nn.Module):
         for student, teacher in pairs:
             self._check_kind(student)
             widths = Widths(student.width, teacher.width)
-            if self.kind.connects:
+            if self.kind.connects_with(self.own):
                 block = self.settings.connector or default_connector(student.width, teacher.width)
                 sizes = dict(student=student.width, teacher=teacher.width)
                 self.connectors.append(build_strict(CONNECTORS, block, f'{self.where}.connector', **sizes))

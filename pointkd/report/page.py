@@ -44,14 +44,13 @@ class Page:
             rows: cells; floats get one or three decimals by size, None becomes a dash.
             best: columns in which the highest number is marked.
         """
-        top = {
-            column: max((float(row[column]) for row in rows if is_number(row[column])), default=None) for column in best
-        }
+        numbers = {column: [row[column] for row in rows if is_number(row[column])] for column in best}
+        top = {column: max(cells) for column, cells in numbers.items() if cells}  # type: ignore[type-var]
         lines = ['<table><thead><tr>', *(f'<th>{html.escape(title)}</th>' for title in header), '</tr></thead><tbody>']
         for row in rows:
             cells = [f'<th scope="row">{html.escape(cell_text(row[0]))}</th>']
             for column, cell in enumerate(row[1:], start=1):
-                marked = is_number(cell) and top.get(column) == float(cell)  # type: ignore[arg-type]
+                marked = is_number(cell) and top.get(column) == cell
                 cells.append(f'<td{" class=best" if marked else ""}>{html.escape(cell_text(cell))}</td>')
             lines += ['<tr>', *cells, '</tr>']
         self.parts.append('<div class=scroll>' + ''.join([*lines, '</tbody></table>']) + '</div>')

@@ -289,3 +289,22 @@ def test_pillars_arrive_as_voxels_with_counts(teacher):
     assert torch.equal(student.counts, data['inputs']['voxels']['num_points'])
     assert student.grid.cell == (0.5, 0.5, 4.0)
     assert not target.values.requires_grad
+
+
+def test_teacher_init_starts_from_the_teachers_weights(teacher):
+    model = distiller(teacher, dict(type='TeacherInit'))
+    ours, theirs = model.state_dict(), model.teacher.network.state_dict()
+    assert torch.equal(
+        ours['voxel_encoder.pfn_layers.0.linear.weight'], theirs['voxel_encoder.pfn_layers.0.linear.weight'][:4]
+    )
+    assert torch.equal(ours['backbone.blocks.0.0.weight'], theirs['backbone.blocks.0.0.weight'][:4, :4])
+    losses = losses_of(model.train(), raw_batch())
+    assert not [name for name in losses if 'teacher_init' in name]
+
+
+@pytest.mark.parametrize('settings', [dict(samples=50, neighbors=8), dict(published=True)])
+def test_local_graph_trains(teacher, settings):
+    model = distiller(teacher, dict(type='LocalGraph', student='voxel_encoder', weight=0.1, **settings)).train()
+    log = step(model, raw_batch())
+    assert torch.isfinite(log['loss_local_graph'])
+    assert float(log['local_graph/effective_centres']) > 0
