@@ -9,14 +9,14 @@ from torch import Tensor
 from pointkd.core.check import check_shape
 from pointkd.ops.greedy import best_first, greedy_keep
 from pointkd.ops.jit import jit
-from pointkd.ops.rotated import SMALLEST_AREA, box_iou_rotated, overlap_of_two
+from pointkd.ops.rotated import SMALLEST_AREA, box_iou_rotated, frames_of, overlap_of_two, radii_of
 
 
 def nms_rotated(boxes: Tensor, scores: Tensor, threshold: float, labels: Tensor | None = None) -> Tensor:
     """Keep the best of rotated boxes that overlap each other.
 
-    From the highest score down, a box goes if its IoU with a kept box is strictly above the threshold; both are compared
-    as float32, so that an IoU equal to the threshold does not suppress. The order of equal scores is that of
+    From the highest score down, a box goes if its IoU with a kept box is strictly above the threshold; both are
+    compared as float32, so that an IoU equal to the threshold does not suppress. The order of equal scores is that of
     `pointkd.ops.greedy.best_first`.
 
     Args:
@@ -69,23 +69,38 @@ def _keep_torch(boxes: Tensor, labels: Tensor, threshold: float) -> Tensor:
 
 @jit
 def _keep_loop(boxes: np.ndarray, labels: np.ndarray, threshold: float) -> np.ndarray:
-    """Return the survivors (N,) of boxes (N, 5), best first; the threshold is a float32 number."""
-    area = boxes[:, 2] * boxes[:, 3]
-    radius = np.sqrt(boxes[:, 2] ** 2 + boxes[:, 3] ** 2) / 2
+    """Return the survivors (N,) of boxes (N, 5), best first; the threshold is a float32 number.
+
+    Each kept box looks only at the boxes whose x is near enough for their circles to meet.
+    """
+    frames, radius, area = frames_of(boxes), radii_of(boxes), boxes[:, 2] * boxes[:, 3]
+    by_x = np.argsort(boxes[:, 0])
+    x = boxes[by_x, 0]
+    widest = 0.0
+    for i in range(len(boxes)):
+        widest = max(widest, radius[i])  # a NaN does not count
     alive = np.ones(len(boxes), np.bool_)
     for i in range(len(boxes)):
         if not alive[i]:
             continue
-        for j in range(i + 1, len(boxes)):
-            if not alive[j] or labels[i] != labels[j]:
-                continue
-            iou = 0.0
-            dx, dy = boxes[i, 0] - boxes[j, 0], boxes[i, 1] - boxes[j, 1]
-            smaller, larger = min(area[i], area[j]), max(area[i], area[j])
-            meet = dx * dx + dy * dy <= (radius[i] + radius[j]) ** 2
-            # IoU is at most smaller / larger.
-            if meet and smaller >= SMALLEST_AREA and smaller > threshold * larger:
-                common = overlap_of_two(boxes[i], boxes[j])
-                iou = common / (smaller + larger - common)
-            alive[j] = not np.float32(iou) > threshold
+        reach = radius[i] + widest if threshold >= 0 else np.inf
+        first = np.searchsorted(x, boxes[i, 0] - reach, side='left')
+        last = np.searchsorted(x, boxes[i, 0] + reach, side='right')
+        for j in by_x[first:last]:
+            if j > i and alive[j] and labels[i] == labels[j]:
+                dx, dy = boxes[i, 0] - boxes[j, 0], boxes[i, 1] - boxes[j, 1]
+                iou = 0.0
+                if dx * dx + dy * dy <= (radius[i] + radius[j]) ** 2:
+                    iou = _iou(frames[i], frames[j], area[i], area[j], threshold)
+                alive[j] = not np.float32(iou) > threshold
     return alive
+
+
+@jit
+def _iou(first: np.ndarray, second: np.ndarray, area1: float, area2: float, threshold: float) -> float:
+    """Return the IoU of two rows of `frames_of` with their areas, or 0 where it can't exceed the threshold."""
+    smaller, larger = min(area1, area2), max(area1, area2)
+    if smaller < SMALLEST_AREA or smaller <= threshold * larger:  # IoU is at most smaller / larger
+        return 0.0
+    common = overlap_of_two(first, second)
+    return common / (area1 + area2 - common)

@@ -163,37 +163,54 @@ def _clamp(value: Tensor, limit: Tensor) -> Tensor:
 @jit
 def _fill_matrix(boxes1: np.ndarray, boxes2: np.ndarray, out: np.ndarray) -> None:
     """Fill out (N, M) with the common areas of boxes1 (N, 5) and boxes2 (M, 5)."""
-    radius1 = np.sqrt(boxes1[:, 2] ** 2 + boxes1[:, 3] ** 2) / 2
-    radius2 = np.sqrt(boxes2[:, 2] ** 2 + boxes2[:, 3] ** 2) / 2
+    frames1, frames2 = frames_of(boxes1), frames_of(boxes2)
+    radius1, radius2 = radii_of(boxes1), radii_of(boxes2)
     for i in range(len(boxes1)):
         for j in range(len(boxes2)):
             dx, dy = boxes1[i, 0] - boxes2[j, 0], boxes1[i, 1] - boxes2[j, 1]
             if dx * dx + dy * dy <= (radius1[i] + radius2[j]) ** 2:
-                out[i, j] = overlap_of_two(boxes1[i], boxes2[j])
+                out[i, j] = overlap_of_two(frames1[i], frames2[j])
 
 
 @jit
 def _fill_aligned(boxes1: np.ndarray, boxes2: np.ndarray, out: np.ndarray) -> None:
     """Fill out (N,) with the common area of each row of boxes1 (N, 5) and boxes2 (N, 5)."""
+    frames1, frames2 = frames_of(boxes1), frames_of(boxes2)
     for i in range(len(boxes1)):
-        out[i] = overlap_of_two(boxes1[i], boxes2[i])
+        out[i] = overlap_of_two(frames1[i], frames2[i])
+
+
+@jit
+def radii_of(boxes: np.ndarray) -> np.ndarray:
+    """Return the radius (N,) of the circle around each of the boxes (N, 5)."""
+    return np.sqrt(boxes[:, 2] ** 2 + boxes[:, 3] ** 2) / 2
+
+
+@jit
+def frames_of(boxes: np.ndarray) -> np.ndarray:
+    """Return boxes (N, 5) as rows (N, 6): x, y, half width, half height, cosine and sine of the angle."""
+    frames = np.empty((len(boxes), 6))
+    for i in range(len(boxes)):
+        x, y, width, height, angle = boxes[i]
+        frames[i, 0], frames[i, 1] = x, y
+        frames[i, 2], frames[i, 3] = abs(width) / 2, abs(height) / 2
+        frames[i, 4], frames[i, 5] = math.cos(angle), math.sin(angle)
+    return frames
 
 
 @jit
 def overlap_of_two(box: np.ndarray, frame: np.ndarray) -> float:
-    """Return the area that two rotated boxes (5,) float64 have in common: `overlap_of_pairs` for one pair."""
-    cos, sin = math.cos(frame[4]), math.sin(frame[4])
+    """Return the area that two boxes, rows (6,) of `frames_of`, have in common: `overlap_of_pairs` for one pair."""
     dx, dy = box[0] - frame[0], box[1] - frame[1]
-    x, y = dx * cos + dy * sin, dy * cos - dx * sin
-    cos, sin = math.cos(box[4] - frame[4]), math.sin(box[4] - frame[4])
-    length, width = abs(box[2]) / 2, abs(box[3]) / 2
-    lx, ly, wx, wy = length * cos, length * sin, -width * sin, width * cos
-    limit_x, limit_y = abs(frame[2]) / 2, abs(frame[3]) / 2
+    x, y = dx * frame[4] + dy * frame[5], dy * frame[4] - dx * frame[5]
+    cos, sin = box[4] * frame[4] + box[5] * frame[5], box[5] * frame[4] - box[4] * frame[5]
+    lx, ly, wx, wy = box[2] * cos, box[2] * sin, -box[3] * sin, box[3] * cos  # half the width and height as vectors
+    limit_x, limit_y = frame[2], frame[3]
     area = _edge(x + lx + wx, y + ly + wy, x - lx + wx, y - ly + wy, limit_x, limit_y)
     area += _edge(x - lx + wx, y - ly + wy, x - lx - wx, y - ly - wy, limit_x, limit_y)
     area += _edge(x - lx - wx, y - ly - wy, x + lx - wx, y + ly - wy, limit_x, limit_y)
     area += _edge(x + lx - wx, y + ly - wy, x + lx + wx, y + ly + wy, limit_x, limit_y)
-    return min(max(area, 0.0), abs(box[2] * box[3]))
+    return min(max(area, 0.0), 4 * box[2] * box[3])
 
 
 @jit

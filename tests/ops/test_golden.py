@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from golden_calls import NOT_SUPPLIED, PLANNED, Golden, goldens
+from helpers.golden_calls import NOT_SUPPLIED, PLANNED, Golden, goldens
 
 from pointkd.core.errors import StackError
 from pointkd.ops import standin

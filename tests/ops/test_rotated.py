@@ -141,6 +141,15 @@ def test_nms_backends_agree(threshold: float) -> None:
     assert 0 < int(loop.sum()) < 600
 
 
+@pytest.mark.parametrize('keep', [suppression.keep_rotated, suppression._keep_torch])
+def test_broken_boxes_are_kept_and_suppress_nothing(keep) -> None:
+    boxes = random_boxes(5, 0, 1.0)
+    boxes[0, 0], boxes[1, 2], boxes[2, 2] = float('nan'), float('nan'), -3.0
+    alone = keep(boxes[3:], torch.zeros(2, dtype=torch.int64), 0.1)
+    assert alone.tolist() == [True, False]
+    assert keep(boxes, torch.zeros(5, dtype=torch.int64), 0.1).tolist() == [True, True, True, *alone.tolist()]
+
+
 def test_iou_equal_to_the_threshold_does_not_suppress() -> None:
     boxes = torch.tensor([[0.0, 0, 3, 1, 0.7], [0, 0, 1, 1, 0.7]])  # IoU 1/3, in float32 too
     scores = torch.tensor([0.9, 0.8])
