@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import time
 from pathlib import Path
 from typing import Any
 
+import torch
+from mmengine.dist import broadcast, get_world_size, is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
 
@@ -32,6 +36,7 @@ class LastCheckpointHook(CheckpointHook):
         self.save_minutes, self.save_iterations = save_minutes, save_iterations
         self.due = False
         self.saved_at = time.monotonic()
+        self.written: Path | None = None  # complete checkpoint that was written at this very point
 
     def before_train(self, runner: Any) -> None:
         """Start the clock."""
@@ -44,10 +49,8 @@ class LastCheckpointHook(CheckpointHook):
         """Save where an interval is over."""
         super().after_train_iter(runner, batch_idx, data_batch, outputs)
         done = runner.iter + 1
-        minutes = (time.monotonic() - self.saved_at) / 60
-        self.due |= self.save_minutes is not None and minutes >= self.save_minutes
+        self.due |= self.written is not None or done == runner.max_iters or self._time_is_up()
         self.due |= self.save_iterations is not None and done % self.save_iterations == 0
-        self.due |= done == runner.max_iters
         if self.due:
             self.write_last(runner, runner.epoch, done)
 
@@ -70,17 +73,49 @@ class LastCheckpointHook(CheckpointHook):
             epoch: epochs done.
             iteration: iterations done.
         """
+        written, self.written = self.written, None
         self.due = not at_update(runner.optim_wrapper)
         if self.due:
             return
         self.saved_at = time.monotonic()
+        if written is not None and get_world_size() == 1:
+            link_over(written, Path(runner.work_dir) / LAST)
+            return
+        runner.gather_statistics()
         runner.save_checkpoint(runner.work_dir, LAST, meta={'epoch': epoch, 'iter': iteration})
+
+    def _save_checkpoint_with_step(self, runner: Any, step: int, meta: dict[str, Any]) -> None:
+        super()._save_checkpoint_with_step(runner, step, meta)
+        complete = self.save_optimizer and self.save_param_scheduler
+        self.written = Path(self.last_ckpt) if complete and is_main_process() else None
+
+    def _time_is_up(self) -> bool:
+        """Return whether the minutes are over; the first process decides for all."""
+        if self.save_minutes is None:
+            return False
+        over = (time.monotonic() - self.saved_at) / 60 >= self.save_minutes
+        if get_world_size() > 1:
+            decision = torch.tensor(over, dtype=torch.int32)
+            broadcast(decision)
+            return bool(decision)
+        return over
 
 
 def at_update(wrapper: Any) -> bool:
     """Return whether an optimiser wrapper holds no accumulated gradient after an iteration."""
     parts = wrapper.values() if hasattr(wrapper, 'values') else [wrapper]
     return all(part.should_update() for part in parts)
+
+
+def link_over(source: Path, target: Path) -> None:
+    """Let a second name stand for a written file, atomically; a copy where the file system has no links."""
+    temporary = target.with_name(f'.{target.name}.{os.getpid()}.tmp')
+    temporary.unlink(missing_ok=True)
+    try:
+        os.link(source, temporary)
+    except OSError:
+        shutil.copyfile(source, temporary)
+    os.replace(temporary, target)
 
 
 def remove_leftovers(work_dir: str | Path) -> None:

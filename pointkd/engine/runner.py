@@ -11,11 +11,11 @@ from typing import Any
 import mmengine
 import torch
 from mmengine.device import get_device
-from mmengine.dist import master_only
+from mmengine.dist import all_gather_object, master_only
 from mmengine.model import MMDistributedDataParallel, is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
-from torch import nn
+from torch import Tensor, nn
 
 from pointkd.core.errors import CheckpointError
 from pointkd.core.files import write_text
@@ -41,6 +41,7 @@ class ResumableRunner(Runner):
     def __init__(self, *args: Any, reliability: Reliability, plain_config: str, **settings: Any) -> None:
         self.reliability = reliability
         self.plain_config = plain_config
+        self.statistics: list[dict[str, Tensor]] | None = None
         super().__init__(*args, **settings)
 
     @property
@@ -95,6 +96,11 @@ class ResumableRunner(Runner):
 
     # -- checkpoints ---------------------------------------------------------------------------------------------
 
+    def gather_statistics(self) -> None:
+        """Collect what differs between processes, the running statistics, for the next checkpoint; all must call it."""
+        own = {name: buffer.cpu() for name, buffer in self.network.named_buffers()}
+        self.statistics = all_gather_object(own) if self.world_size > 1 else None
+
     @master_only
     def save_checkpoint(
         self,
@@ -125,6 +131,8 @@ class ResumableRunner(Runner):
             content['optimizer'] = self.optim_wrapper.state_dict()  # type: ignore[union-attr]
         if save_param_scheduler and self.param_schedulers is not None:
             content['param_schedulers'] = _schedulers_state(self.param_schedulers)
+        if self.statistics is not None:
+            content['statistics'], self.statistics = self.statistics, None
         if hasattr(self.network, 'extra_state'):
             content['distill'] = self.network.extra_state()
         self.call_hook('before_save_checkpoint', checkpoint=content)
@@ -166,6 +174,9 @@ class ResumableRunner(Runner):
         load_weights(getattr(self.network, 'student', self.network), content)
         if 'distill' in content and hasattr(self.network, 'load_extra_state'):
             self.network.load_extra_state(content['distill'])
+        if 'statistics' in content:
+            for name, buffer in self.network.named_buffers():
+                buffer.copy_(content['statistics'][self.rank][name])
         restore_random_states(content['rng'])
         self._has_loaded = True
         return content
