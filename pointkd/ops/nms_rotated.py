@@ -8,8 +8,8 @@ from torch import Tensor
 
 from pointkd.core.check import check_shape
 from pointkd.ops.greedy import best_first, greedy_keep
-from pointkd.ops.jit import jit
-from pointkd.ops.rotated import SMALLEST_AREA, box_iou_rotated, frames_of, overlap_of_two, radii_of
+from pointkd.ops.rotated import box_iou_rotated
+from pointkd.ops.rotated_loops import keep_loop
 
 
 def nms_rotated(boxes: Tensor, scores: Tensor, threshold: float, labels: Tensor | None = None) -> Tensor:
@@ -52,55 +52,16 @@ def nms_rotated(boxes: Tensor, scores: Tensor, threshold: float, labels: Tensor 
 def keep_rotated(boxes: Tensor, labels: Tensor, threshold: float) -> Tensor:
     """Return which of the boxes (N, 5) float64, best first, with labels (N,) int64 survive: (N,) bool."""
     if boxes.device.type == 'cpu':
-        alive = _keep_loop(boxes.contiguous().numpy(), labels.contiguous().numpy(), float(np.float32(threshold)))
+        alive = keep_loop(boxes.contiguous().numpy(), labels.contiguous().numpy(), float(np.float32(threshold)))
         return torch.from_numpy(alive)
     return _keep_torch(boxes, labels, threshold)
 
 
 def _keep_torch(boxes: Tensor, labels: Tensor, threshold: float) -> Tensor:
-    """Return the survivors with torch; the reference of `_keep_loop`."""
+    """Return the survivors with torch; the reference of `keep_loop`."""
 
     def overlap(rows: Tensor, columns: Tensor) -> Tensor:
         iou = box_iou_rotated(boxes[rows], boxes[columns]).float()
         return torch.where(labels[rows][:, None] == labels[columns], iou, -torch.inf)
 
     return greedy_keep(overlap, len(boxes), float(np.float32(threshold)), boxes.device)
-
-
-@jit
-def _keep_loop(boxes: np.ndarray, labels: np.ndarray, threshold: float) -> np.ndarray:
-    """Return the survivors (N,) of boxes (N, 5), best first; the threshold is a float32 number.
-
-    Each kept box looks only at the boxes whose x is near enough for their circles to meet.
-    """
-    frames, radius, area = frames_of(boxes), radii_of(boxes), boxes[:, 2] * boxes[:, 3]
-    by_x = np.argsort(boxes[:, 0])
-    x = boxes[by_x, 0]
-    widest = 0.0
-    for i in range(len(boxes)):
-        widest = max(widest, radius[i])  # a NaN does not count
-    alive = np.ones(len(boxes), np.bool_)
-    for i in range(len(boxes)):
-        if not alive[i]:
-            continue
-        reach = radius[i] + widest if threshold >= 0 else np.inf
-        first = np.searchsorted(x, boxes[i, 0] - reach, side='left')
-        last = np.searchsorted(x, boxes[i, 0] + reach, side='right')
-        for j in by_x[first:last]:
-            if j > i and alive[j] and labels[i] == labels[j]:
-                dx, dy = boxes[i, 0] - boxes[j, 0], boxes[i, 1] - boxes[j, 1]
-                iou = 0.0
-                if dx * dx + dy * dy <= (radius[i] + radius[j]) ** 2:
-                    iou = _iou(frames[i], frames[j], area[i], area[j], threshold)
-                alive[j] = not np.float32(iou) > threshold
-    return alive
-
-
-@jit
-def _iou(first: np.ndarray, second: np.ndarray, area1: float, area2: float, threshold: float) -> float:
-    """Return the IoU of two rows of `frames_of` with their areas, or 0 where it can't exceed the threshold."""
-    smaller, larger = min(area1, area2), max(area1, area2)
-    if smaller < SMALLEST_AREA or smaller <= threshold * larger:  # IoU is at most smaller / larger
-        return 0.0
-    common = overlap_of_two(first, second)
-    return common / (area1 + area2 - common)

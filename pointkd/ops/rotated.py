@@ -12,17 +12,14 @@ result.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from pointkd.core.check import check_shape
 from pointkd.core.errors import ConfigError, ShapeError
-from pointkd.ops.jit import jit
+from pointkd.ops.rotated_loops import SMALLEST_AREA, fill_aligned, fill_matrix
 
-SMALLEST_AREA = 1e-14  # a box below it overlaps nothing, as in mmcv's kernels
 PAIRS_AT_ONCE = 1 << 18
 
 
@@ -46,7 +43,7 @@ def box_iou_rotated(boxes1: Tensor, boxes2: Tensor, mode: str = 'iou', aligned: 
 
     Example:
         >>> box = torch.tensor([[0.0, 0.0, 4.0, 2.0, 0.0]])
-        >>> turned = torch.tensor([[0.0, 0.0, 4.0, 2.0, math.pi / 2]])
+        >>> turned = torch.tensor([[0.0, 0.0, 4.0, 2.0, torch.pi / 2]])
         >>> box_iou_rotated(box, turned)
         tensor([[0.3333]])
     """
@@ -82,13 +79,13 @@ def overlap_rotated(boxes1: Tensor, boxes2: Tensor, aligned: bool = False) -> Te
     if boxes1.device.type != 'cpu':
         return _overlap_torch(boxes1, boxes2, aligned)
     out = np.zeros(count1 if aligned else (count1, count2))
-    fill = _fill_aligned if aligned else _fill_matrix
+    fill = fill_aligned if aligned else fill_matrix
     fill(boxes1.contiguous().numpy(), boxes2.contiguous().numpy(), out)
     return torch.from_numpy(out)
 
 
 def _overlap_torch(boxes1: Tensor, boxes2: Tensor, aligned: bool) -> Tensor:
-    """Return the areas (N, M) or (N,) with torch; the reference of the loops below."""
+    """Return the areas (N, M) or (N,) with torch; the reference of the loops."""
     if aligned:
         return overlap_of_pairs(boxes1, boxes2)
     offset = boxes1[:, None, :2] - boxes2[:, :2]  # (N, M, 2)
@@ -158,72 +155,3 @@ def _mean_of_clamped(start: Tensor, end: Tensor, limit: Tensor) -> Tensor:
 
 def _clamp(value: Tensor, limit: Tensor) -> Tensor:
     return torch.minimum(torch.maximum(value, -limit), limit)
-
-
-@jit
-def _fill_matrix(boxes1: np.ndarray, boxes2: np.ndarray, out: np.ndarray) -> None:
-    """Fill out (N, M) with the common areas of boxes1 (N, 5) and boxes2 (M, 5)."""
-    frames1, frames2 = frames_of(boxes1), frames_of(boxes2)
-    radius1, radius2 = radii_of(boxes1), radii_of(boxes2)
-    for i in range(len(boxes1)):
-        for j in range(len(boxes2)):
-            dx, dy = boxes1[i, 0] - boxes2[j, 0], boxes1[i, 1] - boxes2[j, 1]
-            if dx * dx + dy * dy <= (radius1[i] + radius2[j]) ** 2:
-                out[i, j] = overlap_of_two(frames1[i], frames2[j])
-
-
-@jit
-def _fill_aligned(boxes1: np.ndarray, boxes2: np.ndarray, out: np.ndarray) -> None:
-    """Fill out (N,) with the common area of each row of boxes1 (N, 5) and boxes2 (N, 5)."""
-    frames1, frames2 = frames_of(boxes1), frames_of(boxes2)
-    for i in range(len(boxes1)):
-        out[i] = overlap_of_two(frames1[i], frames2[i])
-
-
-@jit
-def radii_of(boxes: np.ndarray) -> np.ndarray:
-    """Return the radius (N,) of the circle around each of the boxes (N, 5)."""
-    return np.sqrt(boxes[:, 2] ** 2 + boxes[:, 3] ** 2) / 2
-
-
-@jit
-def frames_of(boxes: np.ndarray) -> np.ndarray:
-    """Return boxes (N, 5) as rows (N, 6): x, y, half width, half height, cosine and sine of the angle."""
-    frames = np.empty((len(boxes), 6))
-    for i in range(len(boxes)):
-        x, y, width, height, angle = boxes[i]
-        frames[i, 0], frames[i, 1] = x, y
-        frames[i, 2], frames[i, 3] = abs(width) / 2, abs(height) / 2
-        frames[i, 4], frames[i, 5] = math.cos(angle), math.sin(angle)
-    return frames
-
-
-@jit
-def overlap_of_two(box: np.ndarray, frame: np.ndarray) -> float:
-    """Return the area that two boxes, rows (6,) of `frames_of`, have in common: `overlap_of_pairs` for one pair."""
-    dx, dy = box[0] - frame[0], box[1] - frame[1]
-    x, y = dx * frame[4] + dy * frame[5], dy * frame[4] - dx * frame[5]
-    cos, sin = box[4] * frame[4] + box[5] * frame[5], box[5] * frame[4] - box[4] * frame[5]
-    lx, ly, wx, wy = box[2] * cos, box[2] * sin, -box[3] * sin, box[3] * cos  # half the width and height as vectors
-    limit_x, limit_y = frame[2], frame[3]
-    area = _edge(x + lx + wx, y + ly + wy, x - lx + wx, y - ly + wy, limit_x, limit_y)
-    area += _edge(x - lx + wx, y - ly + wy, x - lx - wx, y - ly - wy, limit_x, limit_y)
-    area += _edge(x - lx - wx, y - ly - wy, x + lx - wx, y + ly - wy, limit_x, limit_y)
-    area += _edge(x + lx - wx, y + ly - wy, x + lx + wx, y + ly + wy, limit_x, limit_y)
-    return min(max(area, 0.0), 4 * box[2] * box[3])
-
-
-@jit
-def _edge(x0: float, y0: float, x1: float, y1: float, limit_x: float, limit_y: float) -> float:
-    """Return the integral of clamp(x) over clamp(y) along one edge: `_edge_integral`."""
-    bottom, top = min(max(y0, -limit_y), limit_y), min(max(y1, -limit_y), limit_y)
-    if bottom == top:
-        return 0.0
-    slope = (x1 - x0) / (y1 - y0)
-    start, end = x0 + (bottom - y0) * slope, x0 + (top - y0) * slope
-    low, high = min(start, end), max(start, end)
-    span = high - low if high > low else 1.0
-    below = max(min(high, -limit_x) - low, 0.0) / span
-    above = max(high - max(low, limit_x), 0.0) / span
-    middle = (min(max(low, -limit_x), limit_x) + min(max(high, -limit_x), limit_x)) / 2
-    return (limit_x * (above - below) + middle * (1.0 - above - below)) * (top - bottom)
