@@ -67,7 +67,10 @@ class OpenVinoSession:
 
 def _scatter(model: Any) -> Any:
     """Return the node that writes the pillars' features into the map; it takes map, places, features."""
-    return next(node for node in model.get_ops() if node.get_type_name() == 'ScatterElementsUpdate')
+    nodes = [node for node in model.get_ops() if node.get_type_name() == 'ScatterElementsUpdate']
+    if len(nodes) != 1:
+        raise ExportError(f'the graph has {len(nodes)} scatter operators, expected one; export the network again')
+    return nodes[0]
 
 
 def _encoder(model: Any) -> Any:
