@@ -1,4 +1,4 @@
-"""`pointkd create-data kitti`: info files, reduced clouds and database of objects, as mmdet3d's converter makes them."""
+"""`pointkd create-data kitti`: info files, reduced clouds and database of objects, as mmdet3d makes them."""
 
 from __future__ import annotations
 

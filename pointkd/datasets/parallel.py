@@ -6,7 +6,10 @@ import multiprocessing
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
+
+from pointkd.core.errors import PointKDError
 
 Item = TypeVar('Item')
 Result = TypeVar('Result')
@@ -22,6 +25,9 @@ def map_frames(function: Callable[[Item], Result], items: Sequence[Item], jobs: 
         function: something that can be pickled: a function of a module, or `functools.partial` of one.
         items: one call each.
         jobs: number of processes.
+
+    Raises:
+        PointKDError: a process was killed.
     """
     jobs = min(jobs, len(items))
     if jobs <= 1:
@@ -30,6 +36,9 @@ def map_frames(function: Callable[[Item], Result], items: Sequence[Item], jobs: 
     pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context('spawn'), initializer=_ignore_interrupts)
     try:
         yield from pool.map(function, items)
+    except BrokenProcessPool as error:
+        reason = 'a process was killed, perhaps for want of memory'
+        raise PointKDError(f'{reason}: run again with fewer --jobs; what is finished is kept') from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
