@@ -186,7 +186,9 @@ def _schedulers_state(schedulers: Any) -> Any:
     """Return the states of a list of schedulers, or of a list for each optimiser."""
     if isinstance(schedulers, Mapping):
         return {name: _schedulers_state(entries) for name, entries in schedulers.items()}
-    return [scheduler.state_dict() for scheduler in schedulers]
+    # OneCycle keeps its annealing function in its state: code has no place in a checkpoint, and is there after building
+    states = [scheduler.state_dict() for scheduler in schedulers]
+    return [{key: value for key, value in state.items() if not callable(value)} for state in states]
 
 
 def plain(value: Any) -> Any:
