@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from typing import Any
 
 import numpy as np
@@ -11,10 +10,7 @@ import torch
 from mmengine.registry import DATASETS
 
 from pointkd.core.errors import ConfigError, DataError, PointKDError
-from pointkd.datasets.seeded import ground_truth_samplers
-from pointkd.datasets.wrapping import DatasetWrapper, frame_name, innermost, pipelines, transforms
-
-logger = logging.getLogger(__name__)
+from pointkd.datasets.wrapping import DatasetWrapper, frame_name, pipelines
 
 REPORT = 'frame_report'  # key under which a sample carries its report (a JSON text, '' where nothing was wrong)
 ATTEMPTS = 50  # bad frames in a row before one sample is given up
@@ -42,7 +38,6 @@ class RobustDataset(DatasetWrapper):
             raise ConfigError(f'reliability.nan_points: expected one of {", ".join(NAN_POINTS)}, got {nan_points!r}')
         for steps in pipelines(self.dataset):
             _check_after_loading(steps, CloudCheck(nan_points))
-        _adapt_pasting(self.dataset)
 
     def __getitem__(self, index: int) -> Any:
         skipped: list[dict[str, str]] = []
@@ -139,23 +134,3 @@ def _check_after_loading(steps: list[Any], check: CloudCheck) -> None:
     for position in range(len(steps) - 1, -1, -1):
         if type(steps[position]).__name__ == 'LoadPointsFromFile':
             steps.insert(position + 1, check)
-
-
-def _adapt_pasting(dataset: Any) -> None:
-    """Let ground-truth pasting do what the data allow, and say once what it leaves out."""
-    for sampler in ground_truth_samplers(dataset):
-        empty = [name for name in sampler.sample_classes if not sampler.db_infos.get(name)]
-        if empty:
-            logger.warning('the object database has no %s after its filters: not pasted', ', '.join(empty))
-            kept = [
-                (name, count)
-                for name, count in zip(sampler.sample_classes, sampler.sample_max_nums, strict=True)
-                if name not in empty
-            ]
-            sampler.sample_classes = [name for name, _ in kept]
-            sampler.sample_max_nums = [count for _, count in kept]
-    planes = [step for step in transforms(dataset) if getattr(step, 'use_ground_plane', False)]
-    if planes and not all(leaf.get_data_info(0).get('plane') is not None for leaf in innermost(dataset) if len(leaf)):
-        logger.warning('the data set has no ground planes: objects are pasted at the height they were taken from')
-        for step in planes:
-            step.use_ground_plane = False

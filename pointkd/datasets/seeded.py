@@ -27,8 +27,8 @@ class SeededDataset(DatasetWrapper):
     """A data set whose augmentation depends on nothing but the seed, the epoch and the sample's index.
 
     Neither the worker that loads a sample nor what was loaded before matters. `random`, numpy and torch are seeded for
-    each sample and left as they were. mmdet3d's ground-truth sampler, which deals its objects like a deck of cards, is
-    shuffled anew for each sample: the same chance for every object, without a memory.
+    each sample and left as they were. What remembers earlier samples is told to forget them: transforms, and samplers
+    inside transforms, that have a method `shuffle` without arguments (`FreshDataBaseSampler`).
 
     Args:
         dataset: data set, or its config.
@@ -38,21 +38,15 @@ class SeededDataset(DatasetWrapper):
     def __init__(self, dataset: Any, seed: int = 0) -> None:
         super().__init__(dataset)
         self.seed = seed
-        self.decks = [deck for sampler in ground_truth_samplers(self.dataset) for deck in sampler.sampler_dict.values()]
+        parts = [part for step in transforms(self.dataset) for part in (step, getattr(step, 'db_sampler', None))]
+        self.shuffled = [part for part in parts if callable(getattr(part, 'shuffle', None))]
 
     def __getitem__(self, key: SampleKey | int) -> Any:
         epoch, index = key if isinstance(key, tuple) else SampleKey(0, int(key))
         with own_randomness(derive_seed(self.seed, 'sample', epoch, index)):
-            for deck in self.decks:
-                deck._indices = np.random.permutation(len(deck._sampled_list))
-                deck._idx = 0
+            for part in self.shuffled:
+                part.shuffle()
             return self.dataset[index]
-
-
-def ground_truth_samplers(dataset: Any) -> list[Any]:
-    """Return the `DataBaseSampler`s that paste objects into a data set's clouds."""
-    found = [getattr(step, 'db_sampler', None) for step in transforms(dataset)]
-    return [sampler for sampler in found if hasattr(sampler, 'sampler_dict')]
 
 
 @contextmanager

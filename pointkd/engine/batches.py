@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,8 +12,10 @@ from mmengine.dist import get_dist_info
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader, Sampler
 
+from pointkd.datasets.pasting import without_missing_planes
 from pointkd.datasets.seeded import SampleKey
 from pointkd.engine.reliability import Reliability
+from pointkd.io.tree import dicts
 
 
 class ResumableBatches(Sampler):
@@ -74,10 +77,16 @@ def training_loader(config: Any, seed: int, reliability: Reliability, different_
     Returns:
         A loader whose `batch_sampler` is a `ResumableBatches`.
     """
-    config = ConfigDict(config)
+    config = copy.deepcopy(ConfigDict(config))
+    pasting = [block for _, block in dicts(config['dataset']) if {'sample_groups', 'info_path'} <= set(block)]
+    for block in pasting:
+        if block.setdefault('type', 'DataBaseSampler') == 'DataBaseSampler':
+            block['type'] = 'FreshDataBaseSampler'
     robust = dict(type='RobustDataset', dataset=config['dataset'], nan_points=reliability.nan_points)
     config['dataset'] = dict(type='SeededDataset', dataset=robust, seed=seed)
     loader = Runner.build_dataloader(config, seed=seed, diff_rank_seed=different_ranks)
+    if pasting:
+        without_missing_planes(loader.dataset)
     return DataLoader(
         loader.dataset,
         batch_sampler=ResumableBatches(loader.batch_sampler),

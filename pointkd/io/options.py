@@ -2,7 +2,7 @@
 
 `KEY` is a dotted path, with numbers for list elements (`train_dataloader.dataset.pipeline.0.load_dim`). It must exist;
 `+KEY` adds one that does not. `VALUE` is a Python literal (`3`, `1e-4`, `[1, 2]`, `None`, `dict(type='SGD')`), `true`
-or `false`, numbers or words with commas (a list), or a plain word.
+or `false`, numbers or words with commas (a list; in brackets a tuple), or a plain word.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def parse_value(text: str) -> Any:
     """Return the value that an option's text stands for.
 
     Example:
-        >>> parse_value('1e-4'), parse_value('true'), parse_value('16,24'), parse_value('data/kitti')
-        (0.0001, True, [16, 24], 'data/kitti')
+        >>> parse_value('1e-4'), parse_value('true'), parse_value('16,24'), parse_value('(16,24)')
+        (0.0001, True, [16, 24], (16, 24))
         >>> parse_value("dict(type='SGD', lr=0.1)")
         {'type': 'SGD', 'lr': 0.1}
     """
@@ -50,7 +50,8 @@ def parse_value(text: str) -> Any:
         return words[text.lower()]
     try:
         tree = ast.parse(text, mode='eval')
-        return ast.literal_eval(ast.fix_missing_locations(_DictCalls().visit(tree)))
+        value = ast.literal_eval(ast.fix_missing_locations(_DictCalls().visit(tree)))
+        return list(value) if isinstance(value, tuple) and not text.startswith('(') else value
     except (ValueError, SyntaxError):
         pass
     if text.startswith('[') and text.endswith(']'):
@@ -60,19 +61,13 @@ def parse_value(text: str) -> Any:
 
 
 class _DictCalls(ast.NodeTransformer):
-    """Rewrites `dict(a=1)` as `{'a': 1}`, and a bare pair `1, 2` as a list."""
+    """Rewrites `dict(a=1)` as `{'a': 1}`."""
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
         if isinstance(node.func, ast.Name) and node.func.id == 'dict' and not node.args:
             keys: list[ast.expr | None] = [ast.Constant(word.arg) for word in node.keywords]
             return ast.Dict(keys, [word.value for word in node.keywords])
-        return node
-
-    def visit_Expression(self, node: ast.Expression) -> ast.AST:
-        self.generic_visit(node)
-        if isinstance(node.body, ast.Tuple):
-            node.body = ast.List(node.body.elts, ast.Load())
         return node
 
 
