@@ -7,6 +7,7 @@ import numpy as np
 from pointkd.core.check import check_shape
 
 BLOCK = 128  # boxes that are compared with all later ones at a time
+ROUNDING = 1e-12  # an overlap smaller than this share is none
 
 
 def rotated_iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -31,7 +32,8 @@ def rotated_iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     overlap = _intersection(first[row], second[column])
     union = _area(first)[row] + _area(second)[column] - overlap
     iou = np.zeros((len(first), len(second)))
-    iou[row, column] = np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
+    real = overlap > ROUNDING * union
+    iou[row[real], column[real]] = overlap[real] / union[real]
     return iou
 
 

@@ -82,3 +82,12 @@ def randomize(model: torch.nn.Module) -> None:
         for conv, scale in ((head.conv_cls, 0.2), (head.conv_reg, 0.05), (head.conv_dir_cls, 0.2)):
             conv.weight.normal_(0, scale)
         head.conv_cls.bias.fill_(-2.0)
+
+
+def export_small_net(folder: Path) -> Path:
+    """Write and export the small net; return the folder of the export."""
+    from pointkd.export.exporter import export
+
+    net = write_small_net(folder)
+    export(net.config, net.checkpoint, folder / 'export')
+    return folder / 'export'
