@@ -35,10 +35,11 @@ KINDS = {
     'box without points': True,
     'image/LiDAR mismatch': True,
     'far box without points': False,
+    'only ground in a box': False,
     'odd reflectance': False,
 }
 VISIBLE_M = 40.0  # a box nearer than this, and not labelled as hidden or cut off, must hold a point
-BOX_MARGIN_M = 0.1
+GROUND_PART_M = 0.2  # what lies in the lowest part of a box only may well be the ground
 GROUND_M = (-4.0, -0.4)  # where the ground is looked for below a LiDAR on a vehicle
 MAX_SPREAD_M, MAX_DISTANCE_M, MAX_SIZE_M = 25.0, 1000.0, 60.0
 MATCH_SHARE, MATCH_POINTS, MATCH_MARGIN = 0.5, 10, 0.1  # real frames have 0.9 and more
@@ -234,15 +235,19 @@ def check_together(
 
 
 def _check_filled(report: FrameReport, points: np.ndarray, objects: KittiObjects, boxes: np.ndarray) -> None:
-    """Note boxes that hold no point."""
+    """Note boxes that hold no point, or none above the ground."""
     for row, box in enumerate(boxes):
-        if objects.names[row] == IGNORED or points_in_box(points, box, BOX_MARGIN_M).any():
+        own = points[points_in_box(points, box)]
+        if objects.names[row] == IGNORED or (own[:, 2] > box[2] + GROUND_PART_M).any():
             continue
         distance = float(np.hypot(box[0], box[1]))
+        where = f'{_title(objects, row)}, {distance:.1f} m away, occlusion {objects.occlusion[row]}'
         expected = distance < VISIBLE_M and objects.occlusion[row] < 3 and objects.truncation[row] < 0.9
-        kind = 'box without points' if expected else 'far box without points'
-        title = _title(objects, row)
-        report.add(kind, f'{title}: no point in the box at {distance:.1f} m, occlusion {objects.occlusion[row]}')
+        if not len(own):
+            kind = 'box without points' if expected else 'far box without points'
+            report.add(kind, f'{where}: its box holds no point')
+        elif expected:
+            report.add('only ground in a box', f'{where}: no point of its box is above the lowest {GROUND_PART_M} m')
 
 
 def _check_match(
