@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from kitti_sets import row, write
+from helpers.kitti_sets import row, write
 
 from pointkd.core.errors import ConfigError, DataError
 from pointkd.evaluation.kitti import evaluate_folders, read_frame_list

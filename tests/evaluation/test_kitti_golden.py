@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from kitti_sets import not_evaluated, unpack, worst_difference
+from helpers.kitti_sets import not_evaluated, unpack, worst_difference
 
 from pointkd.evaluation.kitti import evaluate_folders
 

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 import pytest
+from helpers.kitti_reference import Box, overlap
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kitti_reference import Box, overlap
 
 from pointkd.evaluation.kitti import overlaps
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from helpers.kitti_reference import Box, evaluate
+from helpers.kitti_sets import unpack, worst_difference
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kitti_reference import Box, evaluate
-from kitti_sets import unpack, worst_difference
 
 from pointkd.core.kitti import KittiObjects
 from pointkd.evaluation.kitti import CLASSES, evaluate_folders, evaluate_frames
@@ -108,7 +108,7 @@ def test_reference_gives_the_official_numbers(name: str, golden, tmp_path) -> No
     """So that equality with the reference means something."""
     import json
 
-    from kitti_reference import evaluate_folders as reference
+    from helpers.kitti_reference import evaluate_folders as reference
 
     source = golden / 'kitti_eval_synthetic' / name
     data = unpack(source / 'data.tar.gz', tmp_path)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.kitti_sets import row
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kitti_sets import row
 
 from pointkd.core.errors import DataError
 from pointkd.evaluation.kitti.folders import read_table

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kitti_sets import not_evaluated, row, write
+from helpers.kitti_sets import not_evaluated, row, write
 
 from pointkd.core.errors import DataError
 from pointkd.core.kitti import KittiObjects, read_objects

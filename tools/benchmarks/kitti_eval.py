@@ -34,7 +34,7 @@ def commands(labels: str, results: str, out: str) -> dict[str, list[str]]:
     """Return the command of each contender; all write the same shape of JSON to out."""
     return {
         'pointkd': ['tools/evaluate.py', 'kitti', '--labels', labels, '--results', results, '--out', out],
-        'plain': ['tests/evaluation/kitti_reference.py', labels, results, out],
+        'plain': ['tests/helpers/kitti_reference.py', labels, results, out],
         'mmdet3d': ['tools/benchmarks/kitti_eval.py', '--child', labels, results, out],
     }
 
@@ -125,7 +125,7 @@ def annotation(path: Path) -> dict:
         'dimensions': objects.dimensions[:, [2, 0, 1]],
         'location': objects.location,
         'rotation_y': objects.rotation_y,
-        'score': objects.scores,
+        'score': np.zeros(0) if objects.scores is None else objects.scores,
     }
 
 
