@@ -23,6 +23,8 @@ from datetime import date
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY))
 
@@ -86,7 +88,6 @@ def evaluate_with_mmdet3d(labels: str, results: str, out: str) -> None:
     import pointkd.ops.standin
 
     pointkd.ops.standin.install()
-    import numpy as np
     from mmdet3d.evaluation.functional.kitti_utils import eval as stock
 
     rotate_iou = ModuleType('rotate_iou')  # the real one asks for a CUDA driver as soon as it is imported
@@ -132,7 +133,6 @@ def annotation(path: Path) -> dict:
 def cpu_overlaps():  # type: ignore[no-untyped-def]
     """Return a function in place of mmdet3d's CUDA one: rectangles (N, 5), (K, 5) to overlaps (N, K), float64."""
     import numba
-    import numpy as np
 
     from pointkd.evaluation.kitti.overlaps import _ground_intersection
 
