@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -117,10 +119,7 @@ def _unique_rows(coors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         empty = coors.new_zeros(0, dtype=torch.int64)
         return coors, empty, empty
     sizes = [int(size) + 1 for size in coors.amax(dim=0).tolist()]
-    cells = 1
-    for size in sizes:
-        cells *= size
-    if cells >= 1 << 62:
+    if math.prod(sizes) >= 1 << 62:
         return torch.unique(coors, dim=0, return_inverse=True, return_counts=True)
     key = torch.zeros(len(coors), dtype=torch.int64, device=coors.device)
     for axis, size in enumerate(sizes):
