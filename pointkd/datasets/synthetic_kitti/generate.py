@@ -36,6 +36,8 @@ def generate(
     """
     root = Path(out)
     _check_recipe(settings, root)
+    for left_over in (root / 'training').glob('*/.*.tmp'):  # of a run that was killed
+        left_over.unlink()
     folder = KittiFolder(root)
     missing = [number for number in range(settings.scenes) if not is_made(folder, number)]
     progress(0, len(missing))
