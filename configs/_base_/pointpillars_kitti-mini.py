@@ -2,12 +2,12 @@
 # Data: the files of KITTI's download for those frames, and
 #   pointkd create-data kitti --root data/kitti_mini --splits train=mini_train,val=mini_val
 custom_imports = dict(imports=['pointkd.models.pillars'], allow_failed_imports=False)
-point_cloud_range = [0, -25.6, -3, 51.2, 25.6, 1]  # metres: x, y, z from; x, y, z to
-voxel_size = [0.2, 0.2, 4]
+point_cloud_range = [0, -25, -3, 50, 25, 1]  # metres: x, y, z from; x, y, z to
+voxel_size = [0.25, 0.25, 4]
 class_names = ['Pedestrian', 'Cyclist', 'Car']
 
 # -- network -----------------------------------------------------------------------------------------------------------
-small = dict(  # pedestrians, cyclists: below the stock limits, as output cells are 0.4 m wide
+small = dict(  # pedestrians, cyclists: below the stock limits, as output cells are 0.5 m wide
     type='Max3DIoUAssigner',
     iou_calculator=dict(type='mmdet3d.BboxOverlapsNearest3D'),
     pos_iou_thr=0.35,
@@ -25,7 +25,7 @@ model = dict(
             max_num_points=16,
             point_cloud_range=point_cloud_range,
             voxel_size=voxel_size,
-            max_voxels=(16000, 16000),  # training, test
+            max_voxels=(12000, 12000),  # training, test
         ),
     ),
     voxel_encoder=dict(
@@ -36,7 +36,7 @@ model = dict(
         voxel_size=voxel_size,
         point_cloud_range=point_cloud_range,
     ),
-    middle_encoder=dict(type='PointPillarsScatter', in_channels=32, output_shape=[256, 256]),
+    middle_encoder=dict(type='PointPillarsScatter', in_channels=32, output_shape=[200, 200]),
     backbone=dict(
         type='SECOND', in_channels=32, layer_nums=[3, 5, 5], layer_strides=[2, 2, 2], out_channels=[32, 64, 128]
     ),
@@ -50,7 +50,7 @@ model = dict(
         assign_per_class=True,
         anchor_generator=dict(
             type='AlignedAnchor3DRangeGenerator',
-            ranges=[[0, -25.6, z, 51.2, 25.6, z] for z in (-0.6, -0.6, -1.78)],
+            ranges=[[0, -25, z, 50, 25, z] for z in (-0.6, -0.6, -1.78)],
             sizes=[[0.8, 0.6, 1.73], [1.76, 0.6, 1.73], [3.9, 1.6, 1.56]],
             rotations=[0, 1.57],
             reshape_out=False,
