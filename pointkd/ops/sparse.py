@@ -90,8 +90,7 @@ def _import_quietly() -> ModuleType:
     log = logging.getLogger('torch.fx._symbolic_trace')
     was_disabled, log.disabled = log.disabled, True
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore', FutureWarning)
+        with warnings.catch_warnings(record=True):  # a filter would not do: an import below puts its own before it
             import spconv.pytorch
         spconv.pytorch.SparseConvTensor(torch.zeros(0, 1), torch.zeros(0, 4, dtype=torch.int32), [1, 1, 1], 1)
     except ImportError as error:
