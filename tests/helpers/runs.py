@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ PRELOADED = ['helpers.runs', 'helpers.toy', 'pointkd.engine.train', 'torch._dyna
 
 def run_training(config: str, work_dir: str, settings: dict[str, Any]) -> None:
     """Train a config file on one thread; the target of a process."""
+    os.environ.update(settings.pop('environment', {}))
     torch.set_num_threads(1)
     import pointkd.engine  # noqa: F401
     from pointkd.engine.train import train
@@ -38,6 +41,24 @@ def finish_training(config: Path, work_dir: Path, **settings: Any) -> None:
     process = start_training(config, work_dir, **settings)
     process.join(timeout=300)
     assert process.exitcode == 0
+
+
+def start_group(config: Path, work_dir: Path, size: int = 2, **settings: Any) -> list[Any]:
+    """Start a training of several processes, as torchrun would, and return them."""
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = str(probe.getsockname()[1])
+    common = {'WORLD_SIZE': str(size), 'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': port}
+    ranks = [{**common, 'RANK': str(rank), 'LOCAL_RANK': str(rank)} for rank in range(size)]
+    return [start_training(config, work_dir, launcher='pytorch', environment=rank, **settings) for rank in ranks]
+
+
+def finish_group(config: Path, work_dir: Path, **settings: Any) -> None:
+    """Train with several processes to the end."""
+    processes = start_group(config, work_dir, **settings)
+    for process in processes:
+        process.join(timeout=300)
+    assert [process.exitcode for process in processes] == [0] * len(processes)
 
 
 def kill_when(process: Any, ready: Any, delay: float = 0.0, timeout: float = 120.0) -> bool:
