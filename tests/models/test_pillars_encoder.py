@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import io
+import zlib
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pytest
 import torch
+from helpers.configs import CONFIGS
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mmdet3d.registry import MODELS
+from mmengine.registry import MODELS as MMENGINE_MODELS
 from torch import Tensor, nn
 
 from pointkd.core.errors import ConfigError
+from pointkd.io.config import load_config
 from pointkd.models.pillars import RealPointsPillarFeatureNet
 from pointkd.models.pillars.encoder import PillarFeatureNet
 
@@ -103,6 +109,31 @@ def test_equals_the_stock_net_in_single_precision() -> None:
     features, num_points, coors = make_pillars([1, 6, 3, 1, 2, 5, 1, 1] * 20)
     expected = stock(features.clone(), num_points, coors)
     torch.testing.assert_close(ours(features, num_points, coors), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_gives_the_reference_values_of_a_whole_scan(golden: Path) -> None:
+    reference = np.load(golden / 'models' / 'pointpillars.npz')
+    cloud = torch.from_numpy(np.load(golden / 'models' / 'cloud.npz')['points'])
+    block = load_config(CONFIGS / 'pointpillars' / 'pointpillars_kitti-3class.py').model
+    voxels = MODELS.build(block.data_preprocessor)({'inputs': {'points': [cloud]}})['inputs']['voxels']
+    ours = MODELS.build({**block.voxel_encoder, 'type': 'RealPointsPillarFeatureNet'}).eval()
+    for name, tensor in ours.state_dict().items():
+        random = np.random.RandomState(zlib.crc32(f'voxel_encoder.{name}'.encode()))
+        noise = torch.from_numpy(random.standard_normal(tensor.numel()).reshape(tuple(tensor.shape)))
+        if name.endswith('running_var'):
+            tensor.copy_(torch.exp(0.3 * noise))
+        elif name.endswith(('running_mean', 'bias')):
+            tensor.copy_(0.1 * noise)
+        elif tensor.ndim == 2:
+            tensor.copy_(noise * (2 / tensor.shape[1]) ** 0.5)
+        elif tensor.is_floating_point():
+            tensor.copy_(1 + 0.1 * noise)
+    result = ours(voxels['voxels'], voxels['num_points'], voxels['coors']).detach()
+    sums = torch.from_numpy(reference['voxel_encoder.channel_sum'])
+    torch.testing.assert_close(result.sum(0).double(), sums.double(), rtol=1e-5, atol=0)
+    samples = result.flatten()[torch.from_numpy(reference['voxel_encoder.sample_index'])]
+    expected = torch.from_numpy(reference['voxel_encoder.sample_value'])
+    torch.testing.assert_close(samples, expected.to(samples), rtol=0, atol=1e-5 * float(expected.abs().max()))
 
 
 def test_an_empty_place_takes_part_in_the_maximum() -> None:
@@ -252,9 +283,6 @@ def test_another_norm_is_an_error_that_says_what_to_do() -> None:
 
 
 def test_registered_for_configs_of_mmdet3d_and_mmengine() -> None:
-    from mmdet3d.registry import MODELS
-    from mmengine.registry import MODELS as MMENGINE_MODELS
-
     block = {'type': 'RealPointsPillarFeatureNet', 'feat_channels': [4]}
     assert isinstance(MODELS.build(block), RealPointsPillarFeatureNet)
     assert isinstance(MMENGINE_MODELS.build(block), RealPointsPillarFeatureNet)
