@@ -14,10 +14,11 @@ import torch
 import pointkd.engine
 from pointkd.core.boxes import camera_to_lidar_boxes
 from pointkd.core.errors import ConfigError, DataError
-from pointkd.core.kitti import KittiObjects
+from pointkd.core.kitti import Calibration, KittiObjects
+from pointkd.datasets.kitti_infos import frame_info
 from pointkd.engine import kitti_metric
 from pointkd.engine.kitti_metric import KittiMetric
-from pointkd.engine.kitti_objects import Camera, image_boxes
+from pointkd.engine.kitti_objects import Camera, camera_of, image_boxes, labels_of
 from pointkd.evaluation.kitti import evaluate_folders
 
 from mmdet3d.evaluation.metrics.kitti_metric import KittiMetric as StockMetric  # isort: skip
@@ -412,6 +413,18 @@ def test_wrong_predictions(infos: Path, samples: list) -> None:
     del samples[0].pred_instances_3d
     with pytest.raises(DataError, match='neither pred_instances_3d nor pred_instances'):
         evaluate(KittiMetric(str(infos)), samples[:1])
+
+
+def test_labels_of_prepared_info_files(frames: list[Frame]) -> None:
+    """What `create-data` writes comes back as it stood in the label file, DontCare areas too."""
+    labels = frames[0].labels
+    calibration = Calibration(PROJECTION[:3], np.eye(3), LIDAR_TO_CAMERA[:3])
+    info = frame_info('000100', {'P2': PROJECTION[:3]}, calibration, SIZE, labels)
+    back = labels_of(info, dict(enumerate(NAMES)))
+    assert back.names == labels.names
+    for name in ('truncation', 'occlusion', 'alpha', 'boxes_2d', 'dimensions', 'location', 'rotation_y'):
+        np.testing.assert_array_equal(getattr(back, name), getattr(labels, name))
+    assert camera_of(info, 'CAM2').size == SIZE
 
 
 def test_engine_registers_it() -> None:

@@ -52,12 +52,11 @@ def precision_curve(  # type: ignore[no-untyped-def]
                 continue
             detection = pair_detections[pair]
             taken[detection] = position
-            if detection_state[detection] == COUNTS:
-                if not forgiven[detection]:
-                    wrong_taken += 1
-                if label_state[labels[index]] == COUNTS:
-                    right += 1
-                    alike += (1.0 + np.cos(turn[pair])) / 2.0
+            if not forgiven[detection]:
+                wrong_taken += 1
+            if label_state[labels[index]] == COUNTS:
+                right += 1
+                alike += (1.0 + np.cos(turn[pair])) / 2.0
         judged = right + wrong[position] - wrong_taken
         if judged > 0:
             precision[position], similarity[position] = right / judged, alike / judged
@@ -147,16 +146,17 @@ def _candidates_for_wrong(detection_state, scores, forgiven, thresholds):  # typ
 def _best_pair(  # type: ignore[no-untyped-def]
     start, stop, pairs, pair_detections, overlaps, detection_state, scores, taken, threshold, position
 ):
-    """Second pass: return a label's pair of greatest overlap that is valid, else its first ignored one, else -1."""
-    best, greatest, first_ignored = -1, 0.0, -1
+    """Second pass: return a label's pair of greatest overlap with a valid detection that is left, or -1.
+
+    Officially a label with no such detection takes its first ignored one. That makes nothing right or wrong, and keeps
+    no valid detection from another label, so it is left out here.
+    """
+    best, greatest = -1, 0.0
     for index in range(start, stop):
         pair = pairs[index]
         detection = pair_detections[pair]
-        if taken[detection] == position or scores[detection] < threshold:
+        if detection_state[detection] != COUNTS or taken[detection] == position or scores[detection] < threshold:
             continue
-        if detection_state[detection] == IGNORED:
-            if first_ignored < 0:
-                first_ignored = pair
-        elif overlaps[pair] > greatest:
+        if overlaps[pair] > greatest:
             best, greatest = pair, overlaps[pair]
-    return best if best >= 0 else first_ignored
+    return best
