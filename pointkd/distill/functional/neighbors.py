@@ -196,12 +196,12 @@ def _distinct(features: Tensor, k: int) -> Tensor:
     bits = (wide + 0.0).view(torch.int64 if wide.dtype == torch.float64 else torch.int32)  # -0.0 is 0.0
     generator = torch.Generator().manual_seed(0)
     odd = torch.randint(-(2**62), 2**62, (features.shape[1],), generator=generator) * 2 + 1
-    key = torch.stack([bits[:, channel].long() * odd[channel].item() for channel in range(bits.shape[1])]).sum(0)
+    key = (bits.long() * odd.to(bits.device)).sum(1)  # wraps around; hardly two different elements share one
     _, group, sizes = key.unique(return_inverse=True, return_counts=True)
     if int(sizes.max()) <= k:
         return everything
     order = group.sort(stable=True).indices
     first = (sizes.cumsum(0) - sizes)[group[order]]  # where the element's group begins in `order`
-    if not torch.equal(wide[order], wide[order[first]]):  # two different elements share a key
+    if not torch.equal(wide[order], wide[order[first]]):  # two different ones do
         return everything
     return order[everything - first < k].sort().values

@@ -1,0 +1,90 @@
+"""Made-up features of every kind, and what can be done to them without changing what they say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from pointkd.distill.features import Feature, Grid, Logits, Map, Points, Voxels
+
+GRID = Grid((0.0, -4.0, -3.0), (0.5, 0.5, 4.0))
+SIZES = (9, 0, 6)  # voxels of each sample: one has none
+HEIGHT, WIDTH = 4, 5
+
+
+def values(shape: tuple[int, ...], seed: int) -> Tensor:
+    """Return standard normal numbers in float64."""
+    return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def voxels(width: int, seed: int, sizes: tuple[int, ...] = SIZES) -> Voxels:
+    """Return voxels at the same places for every seed, with counts that tie."""
+    generator = torch.Generator().manual_seed(99)
+    coords = []
+    for sample, size in enumerate(sizes):
+        cells = torch.randperm(8 * 8, generator=generator)[:size]
+        coords.append(torch.stack([cells * 0 + sample, cells * 0, cells // 8, cells % 8], dim=1))
+    counts = torch.randint(1, 5, (sum(sizes),), generator=generator)
+    return Voxels(values((sum(sizes), width), seed), torch.cat(coords), len(sizes), GRID, counts)
+
+
+def bird_map(width: int, seed: int, batch: int = 3) -> Map:
+    """Return a map with a grid."""
+    return Map(values((batch, width, HEIGHT, WIDTH), seed), GRID)
+
+
+def points(width: int, seed: int, batch: int = 3, count: int = 11) -> Points:
+    """Return points at the same places for every seed."""
+    return Points(values((batch, count, width), seed), values((batch, count, 3), 98) * 10)
+
+
+def anchor_logits(width: int, seed: int, batch: int = 3) -> Logits:
+    """Return sigmoid scores of a dense head with 2 anchors a cell."""
+    return Logits(values((batch, 2 * width, HEIGHT, WIDTH), seed), width, 'sigmoid', GRID)
+
+
+def row_logits(width: int, seed: int) -> Logits:
+    """Return softmax scores of 7 regions."""
+    return Logits(values((7, width), seed), width)
+
+
+MAKERS: dict[type, tuple] = {
+    Voxels: (voxels,),
+    Map: (bird_map,),
+    Points: (points,),
+    Logits: (anchor_logits, row_logits),
+}
+
+
+def sample_of(feature: Feature, sample: int) -> Feature:
+    """Return a batch of one sample."""
+    if isinstance(feature, Voxels):
+        inside = feature.coords[:, 0] == sample
+        coords = feature.coords[inside].clone()
+        coords[:, 0] = 0
+        return replace(feature.select(inside), coords=coords, batch_size=1)
+    if isinstance(feature, Points):
+        return Points(feature.values[sample : sample + 1], feature.positions[sample : sample + 1])
+    return feature.with_values(feature.values[sample : sample + 1])
+
+
+def shuffled(feature: Feature, seed: int) -> Feature:
+    """Return the same elements in another order (maps keep theirs: their order is where they are)."""
+    generator = torch.Generator().manual_seed(seed)
+    if isinstance(feature, Voxels):
+        return feature.select(torch.randperm(len(feature.values), generator=generator))
+    if isinstance(feature, Points):
+        order = torch.randperm(feature.values.shape[1], generator=generator)
+        return Points(feature.values[:, order], feature.positions[:, order])
+    if isinstance(feature, Logits):
+        if feature.values.ndim == 2:
+            return feature.with_values(feature.values[torch.randperm(len(feature.values), generator=generator)])
+        return feature.with_values(feature.values.flip(2, 3))
+    return feature
+
+
+def samples_in(feature: Feature) -> int:
+    """Return the number of samples."""
+    return feature.batch_size if isinstance(feature, Voxels) else len(feature.values)
