@@ -60,7 +60,7 @@ def _park(scene: Scene, rng: np.random.Generator, style: Style, reach: float, cr
 
 def _drive(scene: Scene, rng: np.random.Generator, style: Style, reach: float, crossing_at: float | None) -> None:
     """Put moving cars on both lanes and on the side street."""
-    for _ in range(rng.poisson(style.traffic * reach / 70.0)):
+    for _ in range(rng.poisson(style.traffic * np.sqrt(reach / 70.0))):
         oncoming = rng.random() < 0.55
         lane = (0.5 if oncoming else -0.5) * style.lane + rng.normal(0.0, 0.15)
         turn = (np.pi if oncoming else 0.0) + rng.normal(0.0, 0.03)
@@ -76,8 +76,8 @@ def _drive(scene: Scene, rng: np.random.Generator, style: Style, reach: float, c
 
 def _walk(scene: Scene, rng: np.random.Generator, style: Style, reach: float) -> None:
     """Put groups of pedestrians and single cyclists on pavements, kerbs and, less often, on the street."""
-    half, crowd = scene.street.half_width, np.clip(reach / 70.0, 0.6, 1.2)
-    for _ in range(rng.poisson(style.pedestrians * crowd / 1.6)):
+    half = scene.street.half_width
+    for _ in range(rng.poisson(style.pedestrians / 1.6)):
         along, side = _ahead(rng, reach), rng.choice([-1, 1])
         crossing = rng.random() < 0.2
         across = rng.uniform(-half, half) if crossing else side * (half + rng.uniform(0.4, 4.0))
@@ -86,7 +86,7 @@ def _walk(scene: Scene, rng: np.random.Generator, style: Style, reach: float) ->
             offset = rng.normal(0.0, 0.7, size=2)
             turn = heading + rng.normal(0.0, 0.25)
             _put(scene, rng, 'Pedestrian', along + offset[0], across + offset[1], float(turn), gap=0.05)
-    for _ in range(rng.poisson(style.cyclists * crowd)):
+    for _ in range(rng.poisson(style.cyclists)):
         side = rng.choice([-1, 1])
         across = side * (half + rng.uniform(-1.6, 2.0))
         turn = rng.choice([0.0, np.pi], p=[0.65, 0.35]) if rng.random() < 0.8 else rng.uniform(-np.pi, np.pi)

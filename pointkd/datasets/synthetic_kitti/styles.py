@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Style:
-    """How a kind of street is furnished; counts are means for 70 m of street.
+    """How a kind of street is furnished; counts are means for a scene of 70 m range.
 
     Attributes:
         weight: how often this kind comes.
@@ -38,10 +38,13 @@ class Style:
     verge: str
 
 
+# fmt: off
 STYLES: dict[str, Style] = {
-    'residential': Style(0.32, 0.26, 0.25, 1.1, 0.25, 0.8, 0.5, 0.65, 14, 8, 2.9, 'grass'),
-    'city': Style(0.24, 0.20, 0.10, 1.8, 0.45, 3.4, 1.4, 0.90, 6, 16, 3.2, 'pavement'),
-    'main road': Style(0.20, 0.04, 0.00, 3.4, 0.45, 0.5, 0.7, 0.45, 14, 14, 3.5, 'grass'),
-    'country road': Style(0.12, 0.00, 0.00, 1.4, 0.05, 0.05, 0.3, 0.10, 32, 5, 3.3, 'grass'),
-    'square': Style(0.12, 0.18, 0.60, 0.4, 0.10, 4.5, 1.4, 0.70, 10, 14, 3.0, 'pavement'),
+    #                     weight parked lots traffic crossing people cyclists houses trees furniture lane verge
+    'residential':  Style(0.32, 0.26, 0.25, 1.1, 0.25, 1.0, 0.7, 0.65, 14, 8, 2.9, 'grass'),
+    'city':         Style(0.24, 0.20, 0.10, 1.8, 0.45, 4.2, 2.0, 0.90, 6, 16, 3.2, 'pavement'),
+    'main road':    Style(0.20, 0.04, 0.00, 3.4, 0.45, 0.6, 1.0, 0.45, 14, 14, 3.5, 'grass'),
+    'country road': Style(0.12, 0.00, 0.00, 1.4, 0.05, 0.1, 0.4, 0.10, 32, 5, 3.3, 'grass'),
+    'square':       Style(0.12, 0.18, 0.60, 0.4, 0.10, 5.5, 2.0, 0.70, 10, 14, 3.0, 'pavement'),
 }
+# fmt: on
