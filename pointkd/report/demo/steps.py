@@ -99,11 +99,11 @@ def evaluation_frames(settings: DemoSettings) -> list[str]:
 
 
 def loss_curve(folder: Path) -> list[tuple[float, float]]:
-    """Return (iteration, detection loss) of a training's log, distillation terms left out."""
-    points = []
+    """Return (iteration, detection loss) of a training's log, distillation terms left out; a later run counts."""
+    points: dict[float, float] = {}
     for path in sorted(folder.glob('*/vis_data/scalars.json')):
         for line in path.read_text().splitlines():
             entry = json.loads(line)
             if 'step' in entry and DETECTION_LOSSES[0] in entry:
-                points.append((float(entry['step']), sum(float(entry[key]) for key in DETECTION_LOSSES)))
-    return points
+                points[float(entry['step'])] = sum(float(entry[key]) for key in DETECTION_LOSSES)
+    return sorted(points.items())
