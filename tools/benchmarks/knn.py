@@ -114,9 +114,7 @@ def main() -> None:
     for name, entry in results.items():
         seconds, megabytes = statistics.median(entry['seconds']), max(entry['megabytes'])
         same = entry['same_neighbours']
-        print(
-            f'{name:8}{seconds:8.2f} s{seconds / ours:7.2f} times ours{megabytes:8.0f} MB{same:10.3%} same neighbours'
-        )
+        print(f'{name:8}{seconds:8.2f} s{seconds / ours:7.2f} times ours{megabytes:8.0f} MB{same:10.3%} same')
     if options.out:
         command = ['git', 'rev-parse', 'HEAD']
         commit = subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True).stdout.strip()
