@@ -12,6 +12,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner
 
 from pointkd.core.errors import ConfigError
+from pointkd.distill.config import find_file
 from pointkd.engine.precision import with_amp
 from pointkd.engine.reliability import Reliability
 from pointkd.io.build import SCOPE
@@ -73,6 +74,17 @@ def testing_settings(config: Config, work_dir: str | Path) -> Config:
     settings.randomness = {**settings.get('randomness', {}), 'seed': 0}
     settings.visualizer = _visualizer(settings.get('visualizer'), tensorboard=False)
     return settings
+
+
+def with_found_teacher(config: Config) -> Config:
+    """Return a config whose teacher's files are absolute paths, so that a copy elsewhere (`config.py`) finds them."""
+    teacher = (config.get('distill') or {}).get('teacher')
+    if not teacher:
+        return config
+    found = copy.deepcopy(config)
+    for key in ('config', 'checkpoint'):
+        found.distill.teacher[key] = str(find_file(teacher[key], config.filename, f'distill.teacher.{key}'))
+    return found
 
 
 def runner_arguments(settings: Config) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pointkd.engine.bad_frames import BadFrameHook
 from pointkd.engine.last_checkpoint import LAST, remove_leftovers
 from pointkd.engine.reliability import Reliability
 from pointkd.engine.runner import ResumableRunner
-from pointkd.engine.setup import runner_arguments, training_settings
+from pointkd.engine.setup import runner_arguments, training_settings, with_found_teacher
 from pointkd.io.checkpoints import read_checkpoint
 
 logger = logging.getLogger(__name__)
@@ -85,4 +85,6 @@ def build_runner(
     reliability = Reliability.parse(config.get('reliability'))
     arguments = runner_arguments(settings)
     arguments['custom_hooks'] = [*settings.custom_hooks, BadFrameHook(reliability)]
-    return ResumableRunner(**arguments, cfg=settings, reliability=reliability, plain_config=config.pretty_text)
+    return ResumableRunner(
+        **arguments, cfg=settings, reliability=reliability, plain_config=with_found_teacher(config).pretty_text
+    )

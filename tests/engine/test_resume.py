@@ -73,6 +73,26 @@ def test_killed_again_and_again(extra: str, unbroken, tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+def test_distilled_detector_with_pasted_objects(tmp_path: Path) -> None:
+    from helpers.nets import pillars_config, write_teacher
+    from helpers.small_kitti import make_scenes, small_kitti
+
+    methods = [
+        dict(type='LocalGraph', student='voxel_encoder', samples=50, neighbors=8, schedule=dict(type='Warmup', end=5)),
+        dict(type='FeatureMimic', student='neck', share=0.5),
+    ]
+    distill = dict(teacher=write_teacher(tmp_path, pillars_config(16)), methods=methods)
+    settings = small_kitti(make_scenes(tmp_path / 'kitti'), distill=distill, custom_hooks=[dict(type='EMAHook')])
+    settings.reliability = dict(save_iterations=2)
+    settings.dump(str(tmp_path / 'distilled.py'))
+    config, work_dir = tmp_path / 'distilled.py', tmp_path / 'killed'
+    finish_training(config, tmp_path / 'unbroken')
+    assert kill_when(start_training(config, work_dir), partial(reached, work_dir, 6))
+    finish_training(config, work_dir, resume=True)
+    assert differences(work_dir / 'last.pth', tmp_path / 'unbroken' / 'last.pth') == []
+
+
+@pytest.mark.long
 def test_killed_before_the_first_checkpoint(unbroken, tmp_path: Path) -> None:
     config, reference = unbroken(SLOW_STEPS)
     process = start_training(config, tmp_path / 'run')
