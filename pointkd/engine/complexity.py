@@ -21,7 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 from torch.utils.hooks import RemovableHandle
 
-from pointkd.core.errors import ConfigError
+from pointkd.core.errors import ConfigError, DataError
 from pointkd.io.build import build_model
 from pointkd.io.dummy import dummy_batch
 
@@ -85,6 +85,7 @@ def measure_complexity(
 
     Raises:
         ConfigError: clouds for an image net, or an image size for a LiDAR net, or none to be found.
+        DataError: a cloud has no point in the net's range.
     """
     model = build_model(config)
     parameters = {name: sum(p.numel() for p in child.parameters()) for name, child in model.named_children()}
@@ -101,9 +102,11 @@ def measure_complexity(
         height, width = image_size or resized_to(config)
         inputs = [_with_image(batch, height, width)]
         result.source = f'one image of {height} x {width}'
-    for entry in inputs:
+    for number, entry in enumerate(inputs):
         with torch.no_grad(), counting(model) as counts:
             processed = model.data_preprocessor(entry, training=False)
+            if not len(processed['inputs'].get('voxels', {}).get('coors', [0])):
+                raise DataError(f'cloud {number}: no point lies in the range of this net')
             model(processed['inputs'], processed['data_samples'], mode='predict')
         result.scenes.append(counts)
     return result
@@ -158,10 +161,10 @@ class _MacCounter(TorchDispatchMode):
         handles = []
         for child in module.modules():
             handles.append(child.register_forward_pre_hook(lambda *_, part=part: self._running.append(part)))
-            handles.append(child.register_forward_hook(lambda *_: self._running.pop() and None, always_call=True))
             if is_sparse_convolution(child):
                 handles.append(child.register_forward_pre_hook(self._enter_sparse))
                 handles.append(child.register_forward_hook(self._leave_sparse))
+            handles.append(child.register_forward_hook(lambda *_: self._running.pop() and None, always_call=True))
         return handles
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -207,9 +210,9 @@ def sparse_macs(module: Any, before: Any, after: Any) -> int:
     if module.conv1x1:  # no rulebook: one product a voxel
         return len(before.features) * channels
     rulebook = after.indice_dict[module.indice_key]
-    if hasattr(rulebook, 'indice_pair_num'):
-        return int(rulebook.indice_pair_num.sum()) * channels
-    return int((rulebook.pair_fwd >= 0).sum()) * channels
+    # The native table holds -1 where there is no pair; its counts leave out the mirrored half of a submanifold kernel.
+    sources = rulebook.indice_pairs[0] if hasattr(rulebook, 'indice_pairs') else rulebook.pair_fwd
+    return int((sources >= 0).sum()) * channels
 
 
 def _total(scene: Counter[tuple[str, str]], part: str | None = None, kind: str | None = None) -> int:

@@ -81,8 +81,9 @@ def fold_batch_norms(module: nn.Module) -> nn.Module:
         names = list(sequence._modules)
         for name, following in pairwise(names):
             conv, norm = sequence._modules[name], sequence._modules[following]
-            if isinstance(conv, (nn.Conv2d, nn.ConvTranspose2d)) and isinstance(norm, nn.BatchNorm2d):
-                # Weights of a transposed convolution hold their output channels in the second axis.
-                fused = fuse_conv_bn_eval(conv, norm, transpose=isinstance(conv, nn.ConvTranspose2d))
+            # Weights of a transposed convolution hold their output channels in the second axis (of one group).
+            transposed = isinstance(conv, nn.ConvTranspose2d) and conv.groups == 1
+            if (transposed or isinstance(conv, nn.Conv2d)) and isinstance(norm, nn.BatchNorm2d):
+                fused = fuse_conv_bn_eval(conv, norm, transpose=transposed)
                 sequence._modules[name], sequence._modules[following] = fused, nn.Identity()
     return module

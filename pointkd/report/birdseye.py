@@ -54,7 +54,7 @@ def draw_birdseye(
 
     Args:
         path: file to write.
-        points: (N, 3+) x, y, z in metres, LiDAR frame; coloured by height.
+        points: (N, 3+) x, y, z in metres, LiDAR frame; coloured by height, left out where not finite.
         sets: boxes, drawn in this order.
         extent: x minimum, y minimum, x maximum, y maximum in metres; by default what holds the points.
         title: of the picture.
@@ -67,6 +67,8 @@ def draw_birdseye(
     """
     from matplotlib.figure import Figure
 
+    check_shape(points, 'N C', 'points')
+    points = points[np.isfinite(points[:, :3]).all(axis=1)]
     low_x, low_y, high_x, high_y = _extent(points) if extent is None else extent
     if not (high_x > low_x and high_y > low_y):
         raise ConfigError(f'extent {extent}: expected x minimum, y minimum, x maximum, y maximum')
@@ -93,11 +95,9 @@ def draw_birdseye(
 
 def _extent(points: np.ndarray) -> tuple[float, float, float, float]:
     """Return the rectangle that holds nearly all points, a metre wider."""
-    check_shape(points, 'N C', 'points')
-    finite = points[np.isfinite(points[:, :3]).all(axis=1)]
-    if not len(finite):
+    if not len(points):
         return -10.0, -10.0, 10.0, 10.0
-    low, high = np.percentile(finite[:, :2], [0.2, 99.8], axis=0)
+    low, high = np.percentile(points[:, :2], [0.2, 99.8], axis=0)
     return float(low[0]) - 1, float(low[1]) - 1, float(high[0]) + 1, float(high[1]) + 1
 
 
@@ -127,7 +127,7 @@ def _draw_points(axes: Any, points: np.ndarray) -> None:
     from matplotlib.colors import LinearSegmentedColormap
 
     height = points[:, 2]
-    low, high = np.nanpercentile(height, [2, 98]) if len(points) else (0.0, 1.0)
+    low, high = np.percentile(height, [2, 98]) if len(points) else (0.0, 1.0)
     order = np.argsort(height)
     axes.scatter(
         points[order, 1],

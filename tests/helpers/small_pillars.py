@@ -11,6 +11,7 @@ CONFIG = """
 class_names = ['Pedestrian', 'Car']
 metainfo = dict(classes=class_names)
 default_scope = 'mmdet3d'
+custom_imports = dict(imports=['pointkd.models.pillars'], allow_failed_imports=False)
 voxel_size = [0.5, 0.5, 4]
 point_cloud_range = [0, -8, -3, 16, 8, 1]
 model = dict(
@@ -79,15 +80,16 @@ def randomize(model: torch.nn.Module) -> None:
                 module.weight.normal_(1, 0.1)
                 module.bias.normal_(0, 0.1)
         head = model.bbox_head
-        for conv, scale in ((head.conv_cls, 0.2), (head.conv_reg, 0.05), (head.conv_dir_cls, 0.2)):
-            conv.weight.normal_(0, scale)
+        for name, scale in (('conv_cls', 0.2), ('conv_reg', 0.05), ('conv_dir_cls', 0.2)):
+            if hasattr(head, name):
+                getattr(head, name).weight.normal_(0, scale)
         head.conv_cls.bias.fill_(-2.0)
 
 
-def export_small_net(folder: Path) -> Path:
-    """Write and export the small net; return the folder of the export."""
+def export_small_net(folder: Path, **changes: object) -> Path:
+    """Write (see `write_small_net`) and export the small net; return the folder of the export."""
     from pointkd.export.exporter import export
 
-    net = write_small_net(folder)
+    net = write_small_net(folder, **changes)
     export(net.config, net.checkpoint, folder / 'export')
     return folder / 'export'

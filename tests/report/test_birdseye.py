@@ -15,10 +15,10 @@ def draw(path, *, points=None, sets=(), **options):
 
 
 def share(picture, colour, tolerance=0.12):
+    """Share of pixels of a colour, by column and by row."""
     wanted = np.array([int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)])
-    return (np.abs(picture - wanted).max(axis=-1) < tolerance).mean(axis=0), (
-        np.abs(picture - wanted).max(axis=-1) < tolerance
-    ).mean(axis=1)
+    near = np.abs(picture - wanted).max(axis=-1) < tolerance
+    return near.mean(axis=0), near.mean(axis=1)
 
 
 def test_x_is_up_and_y_is_to_the_left(tmp_path):
@@ -32,8 +32,8 @@ def test_x_is_up_and_y_is_to_the_left(tmp_path):
 
 
 def test_each_set_has_its_colour(tmp_path):
-    box = np.array([[10.0, 0.0, -1.0, 4.0, 2.0, 1.5, 0.4]])
-    sets = [BoxSet('truth', box), BoxSet('teacher', box + [0, 5, 0, 0, 0, 0, 0]), BoxSet('none', box[:0])]
+    boxes = np.array([[10.0, 0.0, -1.0, 4.0, 2.0, 1.5, 0.4], [10.0, 5.0, -1.0, 4.0, 2.0, 1.5, 0.4]])
+    sets = [BoxSet('truth', boxes[:1]), BoxSet('teacher', boxes[1:]), BoxSet('none', boxes[:0])]
     picture = draw(tmp_path / 'a.png', sets=sets)
     assert share(picture, '#ffd24d')[0].sum() > 0
     assert share(picture, '#ff7f6b')[0].sum() > 0
