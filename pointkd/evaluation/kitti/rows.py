@@ -12,7 +12,7 @@ EXACT, LONG, WRONG = 0, 1, 2  # a number: exact, left to float(), or none
 # Ten to the power 0..22 are exact doubles, so an integer below 2**53 times or over one of them is rounded once: right.
 _POWERS = np.array([float(f'1e{power}') for power in range(23)])
 _LARGEST = 2**53
-_MOST_DIGITS = 18  # of an int64
+_MOST_DIGITS = 18  # that an int64 holds; a number that has more is beyond _LARGEST
 
 
 @kernel
@@ -132,7 +132,7 @@ def _scan_number(text, start, stop):  # type: ignore[no-untyped-def]
     if not (seen and ok):
         return np.nan, WRONG
     power = scale + exponent
-    if digits > _MOST_DIGITS or mantissa > _LARGEST or power > 22 or power < -22:
+    if mantissa > _LARGEST or power > 22 or power < -22:
         return np.nan, LONG
     value = np.float64(mantissa)
     value = value * _POWERS[power] if power >= 0 else value / _POWERS[-power]

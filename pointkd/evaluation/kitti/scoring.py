@@ -37,9 +37,12 @@ class Scene:
 
     @cached_property
     def heights(self) -> np.ndarray:
-        """(D,) float64, heights of the detections' image boxes in whole pixels."""
+        """(D,) float64, pixels: heights of the detections' image boxes.
+
+        Officially cut to whole pixels, which changes nothing as the limits are whole.
+        """
         boxes = self.detections.boxes_2d
-        return np.floor(np.abs(boxes[:, 1] - boxes[:, 3]))
+        return np.abs(boxes[:, 1] - boxes[:, 3])
 
     @cached_property
     def pairs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
