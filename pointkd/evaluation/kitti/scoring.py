@@ -114,7 +114,7 @@ class Scene:
         )
 
     def is_evaluated(self, metric: str, class_: int) -> bool:
-        """Return whether any detection of a class says something about a metric (rule 3)."""
+        """Return whether any detection of a class says something about a metric (docs/evaluation.md, rule 2)."""
         own = self.detections.values[self.detections.codes == class_]
         if metric == 'bbox':
             return bool((own[:, BOX_2D.start] >= 0).any())
