@@ -23,6 +23,7 @@ def cut_objects(
     points: np.ndarray,
     objects: KittiObjects,
     calibration: Calibration,
+    *,
     known: Sequence[str],
     classes: Sequence[str],
 ) -> list[dict[str, Any]]:

@@ -38,6 +38,7 @@ def frame_info(
     entries: dict[str, np.ndarray],
     calibration: Calibration,
     size: tuple[int, int],
+    *,
     objects: KittiObjects | None = None,
     counts: np.ndarray | None = None,
     classes: Sequence[str] = CLASSES,

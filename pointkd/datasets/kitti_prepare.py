@@ -126,11 +126,11 @@ def prepare_frame(root: Path, out: Path, classes: tuple[str, ...], task: Task) -
         ],
         dtype=np.int64,
     )
-    info = frame_info(frame, entries, calibration, size, objects, counts, known)
+    info = frame_info(frame, entries, calibration, size, objects=objects, counts=counts, classes=known)
     unknown = [name for name in objects.names if name not in known and name != IGNORED]
     cut = []
     if task.part == 'train':
-        cut = cut_objects(out, frame, points, objects, calibration, known, classes)
+        cut = cut_objects(out, frame, points, objects, calibration, known=known, classes=classes)
     return Prepared(info, cut, has_image, unknown)
 
 

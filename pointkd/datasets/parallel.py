@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import signal
+import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import TypeVar
 
 from pointkd.core.errors import PointKDError
 
 Item = TypeVar('Item')
 Result = TypeVar('Result')
+_PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 
 
 def map_frames(function: Callable[[Item], Result], items: Sequence[Item], jobs: int) -> Iterator[Result]:
@@ -33,9 +38,11 @@ def map_frames(function: Callable[[Item], Result], items: Sequence[Item], jobs: 
     if jobs <= 1:
         yield from map(function, items)
         return
-    pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context('spawn'), initializer=_ignore_interrupts)
+    pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context('spawn'), initializer=_obey_parent)
     try:
-        yield from pool.map(function, items)
+        with _interrupts_ignored():  # as the processes begin: they inherit it, so none of them ends with a traceback
+            results = pool.map(function, items)
+        yield from results
     except BrokenProcessPool as error:
         reason = 'a process was killed, perhaps for want of memory'
         raise PointKDError(f'{reason}: run again with fewer --jobs; what is finished is kept') from error
@@ -43,6 +50,21 @@ def map_frames(function: Callable[[Item], Result], items: Sequence[Item], jobs: 
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _ignore_interrupts() -> None:
-    """Leave Ctrl-C to the process that waits."""
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Ignore Ctrl-C for a moment, where this is the thread that gets it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _obey_parent() -> None:
+    """Leave Ctrl-C to the process that waits, and end when that is killed (Linux)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == 'linux':
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

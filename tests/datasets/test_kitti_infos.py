@@ -39,7 +39,7 @@ def test_boxes_come_back_to_where_they_were_made():
 
 
 def test_entries_of_a_frame():
-    info = frame_info('000012', ENTRIES, CALIBRATION, SIZE, labels(), np.array([200, 150, -1]))
+    info = frame_info('000012', ENTRIES, CALIBRATION, SIZE, objects=labels(), counts=np.array([200, 150, -1]))
     assert info['sample_idx'] == 12
     assert info['lidar_points']['lidar_path'] == '000012.bin'
     assert (info['images']['CAM2']['width'], info['images']['CAM2']['height']) == SIZE
@@ -58,23 +58,23 @@ def test_dontcare_in_the_middle_does_not_shift_the_numbers():
     for field in ('truncation', 'occlusion', 'alpha', 'boxes_2d', 'dimensions', 'location', 'rotation_y'):
         setattr(shuffled, field, getattr(objects, field)[order])
     shuffled.names = [objects.names[row] for row in order]
-    info = frame_info('1', ENTRIES, CALIBRATION, SIZE, shuffled)
+    info = frame_info('1', ENTRIES, CALIBRATION, SIZE, objects=shuffled)
     assert [entry['index'] for entry in info['instances']] == [0, -1, 1]
 
 
 def test_camera_boxes_are_the_projected_ones_cut_to_the_image():
     objects = labels(void=0)
-    info = frame_info('1', ENTRIES, CALIBRATION, SIZE, objects)
+    info = frame_info('1', ENTRIES, CALIBRATION, SIZE, objects=objects)
     for row, entry in enumerate(info['cam_instances']['CAM2']):
         assert entry['bbox'] == pytest.approx(objects.boxes_2d[row], abs=1e-6)
     beside = labels(('Car',), np.array([[5.0, 40.0, -1.7, 3.9, 1.6, 1.5, 0.0]]), void=0)
-    assert frame_info('1', ENTRIES, CALIBRATION, SIZE, beside)['cam_instances']['CAM2'] == []
+    assert frame_info('1', ENTRIES, CALIBRATION, SIZE, objects=beside)['cam_instances']['CAM2'] == []
 
 
 def test_a_frame_without_labels_and_one_without_objects():
     assert frame_info('1', ENTRIES, CALIBRATION, SIZE)['instances'] == []
     assert 'cam_instances' not in frame_info('1', ENTRIES, CALIBRATION, SIZE)
-    assert frame_info('1', ENTRIES, CALIBRATION, SIZE, KittiObjects())['cam_instances'] == {'CAM2': []}
+    assert frame_info('1', ENTRIES, CALIBRATION, SIZE, objects=KittiObjects())['cam_instances'] == {'CAM2': []}
 
 
 def test_own_classes_are_numbered_after_kittis():
@@ -84,5 +84,5 @@ def test_own_classes_are_numbered_after_kittis():
         metainfo(classes, ['Ghost'])['categories'] | {'Boat': 8, 'Ghost': -1}
         == metainfo(classes, ['Ghost'])['categories']
     )
-    info = frame_info('1', ENTRIES, CALIBRATION, SIZE, labels(('Boat', 'Ghost')), classes=classes)
+    info = frame_info('1', ENTRIES, CALIBRATION, SIZE, objects=labels(('Boat', 'Ghost')), classes=classes)
     assert [entry['bbox_label_3d'] for entry in info['instances']] == [8, -1, -1]

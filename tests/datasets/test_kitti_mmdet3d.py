@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.kitti_dataset import dataset
 from helpers.kitti_frames import write_frame, write_root
 
 from pointkd.datasets.kitti_prepare import prepare
@@ -94,36 +95,6 @@ def test_reduced_clouds_equal_the_converters(prepared, half):
     assert sorted(path.name for path in theirs.iterdir()) == sorted(path.name for path in ours.iterdir())
     for path in theirs.iterdir():
         assert path.read_bytes() == (ours / path.name).read_bytes()
-
-
-def pipeline(root):
-    sampler = dict(
-        data_root=str(root),
-        info_path=str(root / 'kitti_dbinfos_train.pkl'),
-        rate=1.0,
-        prepare=dict(filter_by_difficulty=[-1], filter_by_min_points=dict(Car=5, Pedestrian=5)),
-        classes=['Pedestrian', 'Car'],
-        sample_groups=dict(Car=3, Pedestrian=3),
-    )
-    return [
-        dict(type='LoadPointsFromFile', coord_type='LIDAR', load_dim=4, use_dim=4),
-        dict(type='LoadAnnotations3D', with_bbox_3d=True, with_label_3d=True),
-        dict(type='ObjectSample', db_sampler=sampler),
-        dict(type='Pack3DDetInputs', keys=['points', 'gt_bboxes_3d', 'gt_labels_3d']),
-    ]
-
-
-def dataset(root, part='train'):
-    from mmdet3d.datasets import KittiDataset
-
-    return KittiDataset(
-        data_root=str(root),
-        ann_file=f'kitti_infos_{part}.pkl',
-        data_prefix=dict(pts='training/velodyne_reduced'),
-        pipeline=pipeline(root),
-        metainfo=dict(classes=['Pedestrian', 'Car']),
-        modality=dict(use_lidar=True, use_camera=False),
-    )
 
 
 def test_the_data_set_reads_what_we_wrote(prepared):

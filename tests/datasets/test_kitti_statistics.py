@@ -1,7 +1,10 @@
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
-from helpers.kitti_frames import CALIBRATION, cloud, labels, write_frame
+from helpers.kitti_frames import CALIBRATION, cloud, labels, write_frame, write_root
 
 from pointkd.core.kitti import KittiObjects
 from pointkd.datasets.kitti_statistics import FrameNumbers, count, frame_numbers, occlusion_shares, points_by_distance
@@ -44,3 +47,12 @@ def test_shares_of_occlusion():
     frames = [numbers('Car', 5, 1, level) for level in (0, 0, 1, 3)]
     assert occlusion_shares(frames, 'Car') == [0.5, 0.25, 0.0, 0.25]
     assert all(math.isnan(share) for share in occlusion_shares(frames, 'Tram'))
+
+
+def test_the_tool_prints_its_tables(tmp_path):
+    tool = Path(__file__).resolve().parents[2] / 'tools' / 'synthetic_statistics.py'
+    root = str(write_root(tmp_path))
+    done = subprocess.run([sys.executable, tool, root, root, '--jobs', '1'], capture_output=True, text=True, check=True)
+    assert '| synthetic | 3 |' in done.stdout
+    assert 'Car: median points an object (objects)' in done.stdout
+    assert '| real | 100% / 0% / 0% / 0% |' in done.stdout

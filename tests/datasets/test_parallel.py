@@ -1,7 +1,10 @@
+import multiprocessing
 import os
+import time
+from pathlib import Path
 
 import pytest
-from helpers.jobs import die_at_three, fail_at_three, process, square
+from helpers.jobs import die_at_three, fail_at_three, process, square, wait_beside
 
 from pointkd.core.errors import DataError, PointKDError
 from pointkd.datasets.parallel import map_frames
@@ -36,3 +39,28 @@ def test_a_loop_may_be_left_early():
     for result in map_frames(square, range(100), 2):
         if result == 4:
             break
+
+
+def wait_for(condition, seconds=30.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_killing_the_parent_leaves_no_process(tmp_path):
+    parent = multiprocessing.get_context('spawn').Process(target=wait_beside, args=(str(tmp_path),))
+    parent.start()
+    wait_for(lambda: len(list(tmp_path.iterdir())) == 2)
+    parent.kill()
+    parent.join()
+    wait_for(lambda: not any(alive(path.name) for path in tmp_path.iterdir()))
+
+
+def alive(process_id):
+    """Whether a process runs (one that has ended but not been collected does not)."""
+    try:
+        state = Path(f'/proc/{process_id}/stat').read_text().rpartition(')')[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != 'Z'

@@ -8,6 +8,7 @@ import numpy as np
 
 from pointkd.datasets.synthetic_kitti.meshes import join
 from pointkd.datasets.synthetic_kitti.scene import Scene
+from pointkd.io.open3d import import_open3d
 
 NOTHING = -1
 
@@ -35,8 +36,6 @@ class Caster:
     """A scene, ready for rays. One thread, so that equal scenes give equal answers."""
 
     def __init__(self, scene: Scene) -> None:
-        from pointkd.io.open3d import import_open3d
-
         open3d = import_open3d()
         meshes = [item.mesh for item in scene.objects] + scene.scenery
         items = list(range(len(scene.objects))) + [NOTHING] * len(scene.scenery)

@@ -31,7 +31,7 @@ def random_scene(rng: np.random.Generator, range_m: float) -> Scene:
 
 
 def _put(
-    scene: Scene, rng: np.random.Generator, name: str, along: float, across: float, turn: float, gap: float = 0.35
+    scene: Scene, rng: np.random.Generator, name: str, along: float, across: float, *, turn: float, gap: float
 ) -> None:
     """Add an object of a class where its place is free; turn is relative to the street's direction."""
     makers = {'Pedestrian': people.pedestrian, 'Cyclist': people.cyclist, 'Van': vehicles.van, 'Car': vehicles.car}
@@ -64,14 +64,14 @@ def _drive(scene: Scene, rng: np.random.Generator, style: Style, reach: float, c
         oncoming = rng.random() < 0.55
         lane = (0.5 if oncoming else -0.5) * style.lane + rng.normal(0.0, 0.15)
         turn = (np.pi if oncoming else 0.0) + rng.normal(0.0, 0.03)
-        _put(scene, rng, _vehicle(rng), float(rng.uniform(7.0, reach)), float(lane), float(turn), gap=1.0)
+        _put(scene, rng, _vehicle(rng), float(rng.uniform(7.0, reach)), float(lane), turn=float(turn), gap=1.0)
     if crossing_at is None:
         return
     for _ in range(1 + rng.poisson(1.5)):
         direction = rng.choice([-1, 1])
         across = direction * rng.uniform(-1.0, 22.0)
         turn = rng.choice([-1, 1]) * np.pi / 2 + rng.normal(0.0, 0.15)
-        _put(scene, rng, _vehicle(rng), crossing_at + rng.choice([-1.8, 1.8]), float(across), float(turn), gap=0.8)
+        _put(scene, rng, _vehicle(rng), crossing_at + rng.choice([-1.8, 1.8]), float(across), turn=float(turn), gap=0.8)
 
 
 def _walk(scene: Scene, rng: np.random.Generator, style: Style, reach: float) -> None:
@@ -85,12 +85,14 @@ def _walk(scene: Scene, rng: np.random.Generator, style: Style, reach: float) ->
         for _ in range(1 + int(rng.choice(4, p=[0.6, 0.25, 0.1, 0.05]))):
             offset = rng.normal(0.0, 0.7, size=2)
             turn = heading + rng.normal(0.0, 0.25)
-            _put(scene, rng, 'Pedestrian', along + offset[0], across + offset[1], float(turn), gap=0.05)
+            _put(scene, rng, 'Pedestrian', along + offset[0], across + offset[1], turn=float(turn), gap=0.05)
     for _ in range(rng.poisson(style.cyclists)):
         side = rng.choice([-1, 1])
         across = side * (half + rng.uniform(-1.6, 2.0))
         turn = rng.choice([0.0, np.pi], p=[0.65, 0.35]) if rng.random() < 0.8 else rng.uniform(-np.pi, np.pi)
-        _put(scene, rng, 'Cyclist', _ahead(rng, reach), float(across), float(turn + rng.normal(0.0, 0.12)), gap=0.25)
+        _put(
+            scene, rng, 'Cyclist', _ahead(rng, reach), float(across), turn=float(turn + rng.normal(0.0, 0.12)), gap=0.25
+        )
 
 
 def _ahead(rng: np.random.Generator, reach: float) -> float:
