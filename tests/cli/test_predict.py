@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from helpers.small_pillars import export_small_net
@@ -54,6 +57,18 @@ def test_calibration_gives_2d_boxes_and_score_leaves_out(export, clouds, tmp_pat
     best = str(everything.scores.max() - 1e-6)
     assert main([*common, '--score', best, '--out', str(tmp_path / 'best')]) == 0
     assert len(read_objects(tmp_path / 'best' / f'{clouds[0].stem}.txt')) < max(2, len(everything))
+
+
+def test_an_export_needs_no_training_stack(export, clouds, tmp_path):
+    blocked = ('torch', 'numba', 'mmengine', 'mmcv', 'mmdet', 'mmdet3d', 'mmseg', 'spconv', 'onnx', 'scipy', 'open3d')
+    arguments = ['predict', str(export), str(clouds[0]), '--out', str(tmp_path)]
+    script = (
+        f'import sys; sys.modules.update(dict.fromkeys({blocked!r})); '
+        f'from pointkd.cli.main import main; sys.exit(main({arguments!r}))'
+    )
+    ran = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert (tmp_path / f'{clouds[0].stem}.png').is_file()
 
 
 def test_points_with_nan_are_told(export, tmp_path, capsys):
