@@ -4,7 +4,7 @@ It is measured, not read from the code, so that it holds through concatenation, 
 made dense, pooling, resampling, residual sums and layers that are called as functions. During one forward
 
 - the output of each weighted layer is replaced by a fresh random tensor, so that the graph behind it ends there;
-- norms pass their input on (they keep channels apart), and so does every other function by its nature or not at all;
+- norms pass their input on, since all they do stays within a channel;
 - at the input x of each weighted layer, the gradient of Σ_c v_c x_c with respect to those fresh tensors tells which
   channels x_c depend on which.
 """
