@@ -28,6 +28,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='CLASS[:METRIC]=VALUE',
         help='besides the official numbers, those for another overlap: Car=0.5, or Car:3d=0.5 (may be repeated)',
     )
+    parser.add_argument(
+        '--as',
+        dest='stand_for',
+        action='append',
+        default=[],
+        metavar='OWN=CLASS',
+        help='evaluate a class of your own by the rules of Car, Pedestrian or Cyclist: Forklift=Car (may be repeated)',
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,18 +44,34 @@ def run(args: argparse.Namespace) -> int:
     from pointkd.evaluation.kitti.table import describe, overlap_sentence, table
 
     min_overlaps = parse_overlaps(args.overlap)
+    stand_for = parse_names(args.stand_for)
     frames = read_frame_list(args.frames) if args.frames else None
-    report = evaluate_folders(args.labels, args.results, frames, args.only_with_results)
+    report = evaluate_folders(args.labels, args.results, frames, args.only_with_results, None, stand_for)
     print(describe(report, args.only_with_results))
     print('\nOfficial: ' + overlap_sentence(report) + '\n' + table(report))
     if min_overlaps:
-        other = evaluate_folders(args.labels, args.results, frames, args.only_with_results, min_overlaps)
+        other = evaluate_folders(args.labels, args.results, frames, args.only_with_results, min_overlaps, stand_for)
         print('\nNot official: ' + overlap_sentence(other) + '\n' + table(other))
         report['not_official'] = {name: other[name] for name in (*other['min_overlaps'], 'mAP', 'min_overlaps')}
     if args.out:
         write_json(args.out, report)
         print(f'\nwritten: {args.out}')
     return 0
+
+
+def parse_names(entries: list[str]) -> dict[str, str]:
+    """Read `OWN=CLASS`.
+
+    Raises:
+        ConfigError: an entry has another form.
+    """
+    names = {}
+    for entry in entries:
+        own, _, official = entry.partition('=')
+        if not own or not official:
+            raise ConfigError(f'--as {entry}: expected OWN=CLASS, for example Forklift=Car')
+        names[own] = official
+    return names
 
 
 def parse_overlaps(entries: list[str]) -> dict[str, dict[str, float]]:

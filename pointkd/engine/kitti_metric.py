@@ -41,7 +41,7 @@ from pointkd.engine.kitti_predictions import (
     predictions_3d,
 )
 from pointkd.evaluation.kitti import CLASSES, DIFFICULTIES, Report, evaluate_frames
-from pointkd.evaluation.kitti.rules import MinOverlaps, overlap_table
+from pointkd.evaluation.kitti.rules import MinOverlaps, StandFor, name_codes, overlap_table
 from pointkd.evaluation.kitti.table import TITLES, describe, overlap_sentence, table
 
 SHOWN = {'bbox': tuple(TITLES), 'img_bbox': ('bbox', 'aos')}  # by the argument `metric`
@@ -77,6 +77,7 @@ class KittiMetric(BaseMetric):
         backend_args: of the file backend that reads ann_file.
         min_overlaps: overlaps of the `loose` numbers, see `pointkd.evaluation.kitti.evaluate_folders`; default
             mmdet3d's (BEV and 3D 0.5 for Car, 0.25 for the others).
+        stand_for: classes of your own and whose rules hold for them, `{'Forklift': 'Car'}`.
 
     Raises:
         ConfigError: an unknown argument or metric, or format_only without submission_prefix.
@@ -101,6 +102,7 @@ class KittiMetric(BaseMetric):
         collect_device: str = 'cpu',
         backend_args: dict[str, Any] | None = None,
         min_overlaps: MinOverlaps | None = None,
+        stand_for: StandFor | None = None,
         **unknown: object,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
@@ -118,6 +120,8 @@ class KittiMetric(BaseMetric):
             raise ConfigError(f'KittiMetric: pcd_limit_range must be 6 numbers, got {len(pcd_limit_range)}')
         self.min_overlaps = LOOSE if min_overlaps is None else min_overlaps
         overlap_table(self.min_overlaps)
+        self.stand_for = dict(stand_for or {})
+        name_codes(self.stand_for)
         self.ann_file = ann_file
         self.pcd_limit_range = list(pcd_limit_range)
         self.pklfile_prefix = pklfile_prefix
@@ -165,8 +169,11 @@ class KittiMetric(BaseMetric):
     def _classes(self) -> list[str]:
         """Return the names of the network's labels."""
         classes = list((self.dataset_meta or {}).get('classes', ()))
-        if not set(classes) & set(CLASSES):
-            raise ConfigError(f'KittiMetric: none of the classes {classes} is one of {", ".join(CLASSES)}')
+        if not {self.stand_for.get(name, name) for name in classes} & set(CLASSES):
+            raise ConfigError(
+                f'KittiMetric: none of the classes {classes} is one of {", ".join(CLASSES)}; name whose rules hold for '
+                "yours: stand_for={'Forklift': 'Car'}"
+            )
         return classes
 
     def _read_infos(self) -> dict[str, Any]:
@@ -216,14 +223,15 @@ class KittiMetric(BaseMetric):
         shown = [metric for metric in TITLES if any(metric in SHOWN[asked] for asked in self.metrics)]
         if kind == PREDICTIONS_2D:
             shown = ['bbox']
-        strict = evaluate_frames(labels, detections)
-        loose = evaluate_frames(labels, detections, self.min_overlaps)
+        strict = evaluate_frames(labels, detections, None, self.stand_for)
+        loose = evaluate_frames(labels, detections, self.min_overlaps, self.stand_for)
         print_log(
             f'{kind}: {describe(strict)}\nOfficial: {overlap_sentence(strict)}\n{table(strict, shown)}\n'
             f'Not official: {overlap_sentence(loose)}\n{table(loose, shown)}',
             logger='current',
         )
-        evaluated = [name for name in CLASSES if name in classes]
+        present = {self.stand_for.get(name, name) for name in classes}
+        evaluated = [name for name in CLASSES if name in present]
         return {f'{kind}/KITTI/{key}': value for key, value in flat_numbers(strict, loose, evaluated, shown).items()}
 
     def _write(self, kind: str, detections: dict[str, KittiObjects]) -> None:

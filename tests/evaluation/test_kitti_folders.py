@@ -187,3 +187,24 @@ def test_label_file_that_is_a_folder(labels: Path, results: Path) -> None:
 def test_bad_overlaps(min_overlaps: dict, message: str, labels: Path, results: Path) -> None:
     with pytest.raises(ConfigError, match=message):
         evaluate_folders(labels, results, min_overlaps=min_overlaps)
+
+
+def test_a_class_of_your_own_stands_for_one_of_kitti(tmp_path: Path) -> None:
+    expected = evaluate_folders(
+        write(tmp_path / 'a', f0=row('Car'), f1=row('Pedestrian')),
+        write(tmp_path / 'b', f0=row('Car', score=0.9), f1=row('Pedestrian', score=0.5)),
+    )
+    own = {'Counterbalance_forklift': 'Car', 'Worker': 'Pedestrian'}
+    found = evaluate_folders(
+        write(tmp_path / 'c', f0=row('counterbalance_Forklift'), f1=row('Worker')),
+        write(tmp_path / 'd', f0=row('Counterbalance_forklift', score=0.9), f1=row('Worker', score=0.5)),
+        stand_for=own,
+    )
+    assert found == expected
+    assert found['detections']['Car'] == 1
+
+
+@pytest.mark.parametrize(('own', 'message'), [({'Forklift': 'Cra'}, "did you mean 'Car'"), ({'Van': 'Car'}, 'own')])
+def test_what_stands_for_what_is_checked(labels: Path, results: Path, own: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        evaluate_folders(labels, results, stand_for=own)

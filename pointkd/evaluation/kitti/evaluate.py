@@ -9,7 +9,7 @@ from pointkd.core.errors import DataError
 from pointkd.core.kitti import KittiObjects
 from pointkd.evaluation.kitti.folders import find_files, read_table
 from pointkd.evaluation.kitti.objects import table_from_frames
-from pointkd.evaluation.kitti.rules import MinOverlaps
+from pointkd.evaluation.kitti.rules import MinOverlaps, StandFor
 from pointkd.evaluation.kitti.scoring import Report, score
 
 
@@ -19,6 +19,7 @@ def evaluate_folders(
     frames: Sequence[str] | None = None,
     only_with_results: bool = False,
     min_overlaps: MinOverlaps | None = None,
+    stand_for: StandFor | None = None,
 ) -> Report:
     """Evaluate a folder of result files as the official KITTI program does.
 
@@ -28,6 +29,8 @@ def evaluate_folders(
         frames: IDs to evaluate; default every label file.
         only_with_results: leave out frames without a result file; otherwise they count as frames without detections.
         min_overlaps: overlaps other than the official ones, `{'Car': 0.5}` or `{'Car': {'bev': 0.5, '3d': 0.5}}`.
+        stand_for: class names of your own and whose rules hold for them, `{'Forklift': 'Car'}`; their numbers are that
+            class's, together with its own objects.
 
     Returns:
         The report of `evaluate_frames`, and `extra_files`: result files of frames that have no label file;
@@ -40,8 +43,8 @@ def evaluate_folders(
         (Boost rounds to a grid), 0/0 is 0, and exactly one of width and length below zero is an error.
     """
     files = find_files(labels, results, frames, only_with_results)
-    label_table, label_rows_dropped = read_table(files.labels, scored=False)
-    result_table, result_rows_dropped = read_table(files.results, scored=True)
+    label_table, label_rows_dropped = read_table(files.labels, False, stand_for)
+    result_table, result_rows_dropped = read_table(files.results, True, stand_for)
     label_table.check_labels()
     result_table.check()
     report = score(label_table, result_table, min_overlaps)
@@ -52,14 +55,17 @@ def evaluate_folders(
 
 
 def evaluate_frames(
-    labels: Sequence[KittiObjects], results: Sequence[KittiObjects | None], min_overlaps: MinOverlaps | None = None
+    labels: Sequence[KittiObjects],
+    results: Sequence[KittiObjects | None],
+    min_overlaps: MinOverlaps | None = None,
+    stand_for: StandFor | None = None,
 ) -> Report:
     """Evaluate detections in memory; the same numbers as `evaluate_folders` on files that hold the same values.
 
     Args:
         labels: objects of each frame.
         results: detections of the same frames, with scores; None counts as a missing file (no detections).
-        min_overlaps: as for `evaluate_folders`.
+        min_overlaps, stand_for: as for `evaluate_folders`.
 
     Returns:
         `{class: {metric: {'AP11': [easy, moderate, hard], 'AP40': [...]}}}` in percent for Car, Pedestrian, Cyclist and
@@ -76,8 +82,8 @@ def evaluate_frames(
         raise DataError(f'expected results for {len(labels)} frames, got {len(results)}')
     if not labels:
         raise DataError('no frames to evaluate')
-    label_table = table_from_frames(labels, 'labels')
-    result_table = table_from_frames(results, 'results')
+    label_table = table_from_frames(labels, 'labels', stand_for)
+    result_table = table_from_frames(results, 'results', stand_for)
     label_table.check_labels()
     result_table.check()
     report = score(label_table, result_table, min_overlaps)

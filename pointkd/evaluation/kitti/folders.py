@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +13,9 @@ from pointkd.core.errors import DataError
 from pointkd.core.kitti import LABEL_COLUMNS
 from pointkd.evaluation.kitti import rows
 from pointkd.evaluation.kitti.objects import ObjectTable
-from pointkd.evaluation.kitti.rules import NAMES
+from pointkd.evaluation.kitti.rules import OTHER, StandFor, name_codes
 
 _CHUNK = 1 << 16  # bytes; a KITTI file has a few thousand
-_NAMES = np.array([list(name.lower().encode().ljust(16, b'\0')) for name in NAMES], dtype=np.uint8)
 
 
 @dataclass(frozen=True)
@@ -79,12 +78,13 @@ def find_files(
     )
 
 
-def read_table(files: Sequence[str | None], scored: bool) -> tuple[ObjectTable, int]:
+def read_table(files: Sequence[str | None], scored: bool, stand_for: StandFor | None = None) -> tuple[ObjectTable, int]:
     """Read label files (15 columns) or result files (16).
 
     Args:
         files: one a frame; None stands for a frame without objects.
         scored: whether these are results.
+        stand_for: see `rules.name_codes`.
 
     Returns:
         The table, and how many rows were dropped because they have too few columns.
@@ -103,8 +103,9 @@ def read_table(files: Sequence[str | None], scored: bool) -> tuple[ObjectTable, 
         line = max(before.count(b'\n'), before.count(b'\r')) + 1
         return f'{files[number]}:{line}'
 
-    codes, values, row_starts, counts, dropped, found, at = rows.scan_rows(
-        np.frombuffer(text, dtype=np.uint8), starts, _NAMES, columns
+    known = name_codes(stand_for)
+    found_names, values, row_starts, counts, dropped, found, at = rows.scan_rows(
+        np.frombuffer(text, dtype=np.uint8), starts, _padded(known), columns
     )
     if found == rows.NOT_TEXT:
         raise DataError(f'{place(at)}: is not a text file (byte {text[at]} in it)')
@@ -113,8 +114,16 @@ def read_table(files: Sequence[str | None], scored: bool) -> tuple[ObjectTable, 
         raise DataError(f'{place(at)}: every column after the class must be a finite number, got {word!r}')
     for row in np.flatnonzero(np.isnan(values).any(axis=1)):
         values[row] = _exact_numbers(text, int(row_starts[row]), columns)
+    codes = np.array([*known.values(), OTHER])[found_names]  # -1, no known name, takes the last entry
     frame_starts = np.concatenate([[0], np.cumsum(counts)])
     return ObjectTable(codes, values, frame_starts, lambda row: place(int(row_starts[row]))), dropped
+
+
+def _padded(names: Iterable[str]) -> np.ndarray:
+    """Return names as rows of bytes, filled up with zeros (at least one)."""
+    encoded = [name.encode() for name in names]
+    width = max(len(name) for name in encoded) + 1
+    return np.array([list(name.ljust(width, b'\0')) for name in encoded], dtype=np.uint8)
 
 
 def read_frame_list(path: str | Path) -> list[str]:

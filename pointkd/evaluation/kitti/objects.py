@@ -9,7 +9,7 @@ import numpy as np
 
 from pointkd.core.errors import DataError
 from pointkd.core.kitti import KittiObjects
-from pointkd.evaluation.kitti.rules import NAMES, OTHER
+from pointkd.evaluation.kitti.rules import OTHER, StandFor, name_codes
 
 # Columns of a KITTI row after the class name.
 TRUNCATION, OCCLUSION, ALPHA = 0, 1, 2
@@ -18,8 +18,6 @@ BOX_3D = slice(7, 14)  # h, w, l in metres, x, y, z of the centre of the bottom 
 HEIGHT, WIDTH, LENGTH, X, Y, Z = range(7, 13)
 SCORE = 14
 LABEL_NUMBERS, RESULT_NUMBERS = 14, 15
-
-_CODES = {name.lower(): code for code, name in enumerate(NAMES)}
 
 
 @dataclass(frozen=True)
@@ -85,12 +83,15 @@ class ObjectTable:
             raise DataError(f'{self.place(int(rows[0]))}: {rule}{more}')
 
 
-def table_from_frames(frames: Sequence[KittiObjects | None], kind: str) -> ObjectTable:
+def table_from_frames(
+    frames: Sequence[KittiObjects | None], kind: str, stand_for: StandFor | None = None
+) -> ObjectTable:
     """Join the objects of frames.
 
     Args:
         frames: one entry a frame; None stands for a frame without objects.
         kind: 'labels' or 'results'; results need scores. Named in messages.
+        stand_for: see `rules.name_codes`.
 
     Returns:
         The table; truncation and occlusion as given.
@@ -102,13 +103,14 @@ def table_from_frames(frames: Sequence[KittiObjects | None], kind: str) -> Objec
     columns = RESULT_NUMBERS if scored else LABEL_NUMBERS
     parts = [np.zeros((0, columns))]
     codes: list[int] = []
+    known = name_codes(stand_for)
     for number, objects in enumerate(frames):
         if objects is None or len(objects) == 0:
             continue
         if scored and objects.scores is None:
             raise DataError(f'{kind}, frame {number}: detections need scores')
         parts.append(_numbers(objects, scored))
-        codes += [_CODES.get(name.lower(), OTHER) for name in objects.names]
+        codes += [known.get(name.lower(), OTHER) for name in objects.names]
     counts = [0 if objects is None else len(objects) for objects in frames]
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 

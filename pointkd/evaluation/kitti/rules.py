@@ -30,7 +30,31 @@ NO_ALPHA = -10.0  # "orientation unknown"
 NOWHERE = -1000.0  # coordinate of what has no place in space
 
 OFFICIAL_OVERLAP = {'Car': 0.7, 'Pedestrian': 0.5, 'Cyclist': 0.5}
+StandFor = Mapping[str, str]
 MinOverlaps = Mapping[str, float | Mapping[str, float]]
+
+
+def name_codes(stand_for: StandFor | None = None) -> dict[str, int]:
+    """Return the code of each class name, in lower case.
+
+    Args:
+        stand_for: names of your own and the evaluated class whose rules hold for them, `{'Forklift': 'Car'}`.
+
+    Raises:
+        ConfigError: a name stands for something that is not evaluated, or is a KITTI name itself.
+
+    Example:
+        >>> name_codes({'Worker': 'Pedestrian'})['worker']
+        1
+    """
+    codes = {name.lower(): code for code, name in enumerate(NAMES)}
+    for own, official in (stand_for or {}).items():
+        if official not in CLASSES:
+            raise ConfigError(f'stand_for[{own!r}]: no class {official!r}, {nearest(official, CLASSES)}')
+        if own.lower() in codes:
+            raise ConfigError(f'stand_for: {own!r} has rules of its own in KITTI and can not stand for {official}')
+        codes[own.lower()] = CLASSES.index(official)
+    return codes
 
 
 def overlap_table(min_overlaps: MinOverlaps | None = None) -> np.ndarray:
