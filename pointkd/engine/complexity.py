@@ -105,7 +105,8 @@ def measure_complexity(
     for number, entry in enumerate(inputs):
         with torch.no_grad(), counting(model) as counts:
             processed = model.data_preprocessor(entry, training=False)
-            if not len(processed['inputs'].get('voxels', {}).get('coors', [0])):
+            voxels = processed['inputs'].get('voxels') if isinstance(processed['inputs'], dict) else None
+            if voxels is not None and not len(voxels['coors']):
                 raise DataError(f'cloud {number}: no point lies in the range of this net')
             model(processed['inputs'], processed['data_samples'], mode='predict')
         result.scenes.append(counts)

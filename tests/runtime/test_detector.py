@@ -128,7 +128,6 @@ def test_runs_without_a_training_stack(small_export, tmp_path):
             sys.modules[name] = None
         import numpy as np
         from pointkd.runtime.detector import Detector
-from pointkd.runtime.graph_io import feed
         found = Detector({str(small_export)!r}).predict(np.random.default_rng(0).uniform(0, 8, (500, 4)))
         print(len(found))
     """)
