@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -158,7 +158,8 @@ def record(
 ) -> Iterator[Recording]:
     """Record the tapped modules of a network while the block runs its forward.
 
-    Hooks exist only inside the block, so that copies and exports of the network never carry them.
+    The modules' `forward` is wrapped, only inside the block: unlike hooks this also sees heads whose `forward` a
+    detector calls directly, and copies and exports of the network never carry it.
 
     Args:
         network: the network, without a wrapper.
@@ -170,22 +171,26 @@ def record(
     recording = Recording(name)
     missing = dict(expected or {})
 
-    def keep(path: str, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+    def forward(path: str, original: Callable[..., Any], *inputs: Any, **options: Any) -> Any:
+        output = original(*inputs, **options)
         versions = {id(tensor): tensor._version for tensor in tensors_of([inputs, output]) if not tensor.is_inference()}
         recording.calls.setdefault(path, []).append(Call(inputs, output, versions))
         if missing:
             missing[path] -= 1
             if not any(missing.values()):
                 raise Enough
+        return output
 
-    handles = [
-        tapped_module(network, Tap(path), name).register_forward_hook(partial(keep, path))
-        for path in {tap.module for tap in taps}
-    ]
+    modules = {tap.module: tapped_module(network, tap, name) for tap in taps}
+    own = {path: vars(module)['forward'] for path, module in modules.items() if 'forward' in vars(module)}
+    for path, module in modules.items():
+        vars(module)['forward'] = partial(forward, path, module.forward)
     try:
         yield recording
     except Enough:
         return
     finally:
-        for handle in handles:
-            handle.remove()
+        for path, module in modules.items():
+            del vars(module)['forward']
+            if path in own:
+                vars(module)['forward'] = own[path]

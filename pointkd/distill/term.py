@@ -56,6 +56,10 @@ class DistillationTerm(nn.Module):
         for student, teacher in pairs:
             self._check_kind(student)
             widths = Widths(student.width, teacher.width)
+            if self.settings.connector and not self.kind.connects_with(self.own):
+                raise ConfigError(
+                    f'{self.where}: with these settings {self.settings.type} takes no connector; remove it'
+                )
             if self.kind.connects_with(self.own):
                 block = self.settings.connector or default_connector(student.width, teacher.width)
                 sizes = dict(student=student.width, teacher=teacher.width)

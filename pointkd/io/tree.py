@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
+from mmengine.config import Config
+
 
 def walk(node: Any, path: str = '') -> Iterator[tuple[str, Any]]:
     """Yield every value below a node with its dotted path, parents before children.
@@ -20,8 +22,8 @@ def walk(node: Any, path: str = '') -> Iterator[tuple[str, Any]]:
 
 
 def children(node: Any) -> list[tuple[str, Any]]:
-    """Return the keys (or indices) and values of a dict, list or tuple; nothing for a leaf."""
-    if isinstance(node, Mapping):
+    """Return the keys (or indices) and values of a config, dict, list or tuple; nothing for a leaf."""
+    if isinstance(node, Mapping | Config):
         return [(str(key), value) for key, value in node.items()]
     if isinstance(node, list | tuple):
         return [(str(index), value) for index, value in enumerate(node)]
@@ -30,7 +32,7 @@ def children(node: Any) -> list[tuple[str, Any]]:
 
 def dicts(node: Any, path: str = '') -> Iterator[tuple[str, MutableMapping[str, Any]]]:
     """Yield every dict of a tree with its dotted path, the root (path '') included."""
-    if isinstance(node, MutableMapping):
+    if isinstance(node, MutableMapping | Config):  # a Config is no mapping, but behaves like one
         yield path, node
     for where, value in walk(node, path):
         if isinstance(value, MutableMapping):

@@ -145,8 +145,8 @@ def _max_gradient_torch(gradient: Tensor, features: Tensor, maxima: Tensor, poin
 
 def _max_gradient_numba(gradient: Tensor, features: Tensor, maxima: Tensor, point2voxel: Tensor) -> Tensor:
     out = torch.zeros_like(features, memory_format=torch.contiguous_format)
-    arrays = (tensor.detach().contiguous().numpy() for tensor in (gradient, features, maxima, point2voxel))
-    _max_gradient_loop(*arrays, out.numpy())
+    tensors = (gradient, features, maxima, point2voxel, out)
+    _max_gradient_loop(*(tensor.detach().contiguous().numpy() for tensor in tensors))
     return out
 
 

@@ -167,7 +167,7 @@ def _take_loop(
 
 
 @jit
-def _swap(boxes: np.ndarray, scores: np.ndarray, index: np.ndarray, i: int, j: int) -> None:
+def _swap(boxes: np.ndarray, scores: np.ndarray, index: np.ndarray, i: int, j: int | np.integer) -> None:
     """Exchange two boxes with their scores and numbers."""
     for column in range(boxes.shape[1]):
         boxes[i, column], boxes[j, column] = boxes[j, column], boxes[i, column]

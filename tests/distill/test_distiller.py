@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 
 import pytest
 import torch
@@ -221,6 +222,10 @@ def test_extra_state_round_trip_and_refusals(teacher, tmp_path):
         (dict(methods=[MIMIC], mehtods=[]), "unknown key 'mehtods'"),
         (dict(methods=[{**MIMIC, 'weight': 1.0, 'share': 1.0}]), 'not both'),
         (dict(methods=[{**MIMIC, 'connector': dict(type='Identity')}]), '4 channels and the teacher 8'),
+        (
+            dict(methods=[dict(type='LocalGraph', student='neck', published=True, connector=dict(type='Projection'))]),
+            'takes no connector',
+        ),
     ],
 )
 def test_bad_blocks(teacher, change, message):
@@ -259,22 +264,17 @@ def test_class_lists_must_agree(teacher):
 
 def test_a_tap_that_does_not_fire_stops_training(teacher):
     model = distiller(teacher, MIMIC).train()
-    model.student.voxel_encoder.forward_unhooked = None
-    encoder = model.student._modules['voxel_encoder']
-    data = model.data_preprocessor(raw_batch(), True)
+    model.student.spare = torch.nn.Identity()
+    term = model.adapters.terms[0]
+    term.student_tap = dataclasses.replace(term.student_tap, module='spare')
+    with pytest.raises(TrainingError, match='student tap spare: the module did not run'):
+        losses_of(model, raw_batch())
 
-    class Bypass(torch.nn.Module):
-        """Calls the encoder's forward without its hooks."""
 
-        def forward(self, *args):
-            return encoder.forward(*args)
-
-    model.student.extract_feat = lambda inputs: type(model.student).extract_feat(model.student, inputs)
-    model._modules['voxel_encoder'] = Bypass()
-    model._modules['spare'] = encoder
-    model.adapters.terms[0].student_tap = type(model.adapters.terms[0].student_tap)('spare')
-    with pytest.raises(TrainingError, match='did not run'):
-        model(**data, mode='loss')
+def test_a_whole_head_can_be_tapped(teacher):
+    """mmdet3d calls the head's forward directly; Logits takes its class scores."""
+    model = distiller(teacher, dict(type='Logits', student='bbox_head')).train()
+    assert torch.isfinite(losses_of(model, raw_batch())['loss_logits'])
 
 
 def test_pillars_arrive_as_voxels_with_counts(teacher):

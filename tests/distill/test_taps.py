@@ -59,14 +59,14 @@ def test_record_takes_outputs_inputs_and_calls_in_order():
     assert torch.equal(values[2], out['levels'][0])
     assert torch.equal(values[3], out['levels'][1])
     assert recording.counts() == {'blocks.0': 1, 'blocks.1': 1, 'head': 2}
-    assert not any(module._forward_hooks for module in net.modules())
+    assert not any('forward' in vars(module) for module in net.modules())
 
 
-def test_hooks_are_gone_after_an_error():
+def test_nothing_is_left_after_an_error():
     net = Net()
     with pytest.raises(RuntimeError), record(net, [Tap('head')], 'student'):
         net(torch.randn(3, 5))
-    assert not any(module._forward_hooks for module in net.modules())
+    assert not any('forward' in vars(module) for module in net.modules())
 
 
 def test_a_tap_that_did_not_fire_is_an_error():
@@ -113,3 +113,28 @@ def test_forward_stops_behind_the_last_tap():
     with record(net, [Tap('head')], 'teacher', {'head': 2}) as recording:
         net(torch.randn(1, 4))
     assert recording.counts() == {'head': 2}
+
+
+def test_a_forward_that_is_called_directly_is_seen_and_options_arrive():
+    class Direct(nn.Module):
+        """Calls its part's `forward` instead of the part, as mmdet3d does with heads."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.part = nn.Upsample(scale_factor=2)
+
+        def forward(self, x):
+            return self.part.forward(input=x)
+
+    net = Direct()
+    with record(net, [Tap('part')], 'student') as recording:
+        out = net(torch.ones(1, 1, 2, 2))
+    assert recording.take(Tap('part'))[0] is out
+
+
+def test_a_forward_of_the_object_itself_is_put_back():
+    net = Net()
+    vars(net.head)['forward'] = own = lambda x: x
+    with record(net, [Tap('head')], 'student'):
+        net(torch.randn(1, 4))
+    assert net.head.forward is own
