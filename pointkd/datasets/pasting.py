@@ -24,6 +24,9 @@ class FreshDataBaseSampler(DataBaseSampler):
     object are left out, with a warning, where mmdet3d fails.
     """
 
+    sample_classes: list[str]
+    sample_max_nums: list[int]
+
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
         empty = [name for name in self.sample_classes if not self.db_infos.get(name)]

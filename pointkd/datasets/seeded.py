@@ -38,7 +38,8 @@ class SeededDataset(DatasetWrapper):
     def __init__(self, dataset: Any, seed: int = 0) -> None:
         super().__init__(dataset)
         self.seed = seed
-        parts = [part for step in transforms(self.dataset) for part in (step, getattr(step, 'db_sampler', None))]
+        steps = list(transforms(self.dataset))
+        parts: list[Any] = [*steps, *(getattr(step, 'db_sampler', None) for step in steps)]
         self.shuffled = [part for part in parts if callable(getattr(part, 'shuffle', None))]
 
     def __getitem__(self, key: SampleKey | int) -> Any:

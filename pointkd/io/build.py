@@ -74,7 +74,7 @@ def build_module(block: Any, scope: str) -> nn.Module:
     """
     with DefaultScope.overwrite_default_scope(scope):
         try:
-            return MODELS.build(block)
+            return MODELS.build(ConfigDict(block))
         except PointKDError:
             raise
         except (KeyError, TypeError, ValueError, AssertionError) as error:

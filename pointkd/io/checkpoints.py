@@ -118,8 +118,8 @@ def _absence(path: Path) -> str:
 def _reading_problem(path: Path, error: Exception) -> str:
     """Say why a file could not be read as a checkpoint."""
     text = str(error)
-    named = re.search(r'(?:GLOBAL|class|function|instance of class) ([\w.]+)', text)
-    if isinstance(error, pickle.UnpicklingError) and named and 'Unsupported' in text:
+    named = re.search(r'(?:GLOBAL|class|function) ([\w.]+)', text)
+    if isinstance(error, pickle.UnpicklingError) and named and 'unsupported' in text.lower():
         return (
             f'refused: besides weights it holds {named.group(1)}, which would run code on loading. '
             'Ask its author for a file with weights only'
@@ -138,10 +138,9 @@ def _without_prefix(weights: Mapping[str, Tensor], prefix: str) -> Mapping[str, 
     cut = OrderedDict((name[len(prefix) :], value) for name, value in weights.items())
     metadata = getattr(weights, '_metadata', None)
     if metadata is not None:
-        renamed = {name[len(prefix) :]: entry for name, entry in metadata.items() if name.startswith(prefix)}
+        inside = {f'{name}.': entry for name, entry in metadata.items() if f'{name}.'.startswith(prefix)}
+        renamed = {name[len(prefix) :].rstrip('.'): entry for name, entry in inside.items()}
         cut._metadata = OrderedDict(renamed)  # type: ignore[attr-defined]
-        if prefix.rstrip('.') in metadata:
-            cut._metadata[''] = metadata[prefix.rstrip('.')]  # type: ignore[attr-defined]
     return cut
 
 

@@ -47,13 +47,14 @@ def load_config(
         config = Config.fromfile(file)
     except Exception as error:  # a config is code: whatever it raises, the user must see which file did
         raise ConfigError(f'{file}: can not be read: {type(error).__name__}: {error}') from error
-    check_names(config.keys(), str(file))
+    check_names(config._cfg_dict, str(file))
+    content = config._cfg_dict
     if data_root is not None:
-        rewrite_data_root(config._cfg_dict, data_root)
+        rewrite_data_root(content, data_root)
     if not pretrained:
-        drop_hub(config._cfg_dict)
-    apply_options(config, options)
-    check_names(config.keys(), '--cfg-options')
+        drop_hub(content)
+    apply_options(content, options)
+    check_names(content, '--cfg-options')
     return config
 
 

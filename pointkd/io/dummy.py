@@ -10,7 +10,7 @@ from mmengine.structures import InstanceData, PixelData
 from torch import Tensor
 
 from pointkd.core.errors import ConfigError
-from pointkd.io.build import model_config
+from pointkd.io.build import model_config, prepare
 from pointkd.io.tree import dicts
 
 POINTS = 512  # a sample, unless the network draws a fixed number of them
@@ -35,6 +35,7 @@ def dummy_batch(config: Any, batch_size: int = 1, seed: int = 0) -> dict[str, An
     Raises:
         ConfigError: the model has no data preprocessor of a known kind.
     """
+    prepare()
     model = model_config(config)
     kind = str((model.get('data_preprocessor') or {}).get('type')).rpartition('.')[2]
     makers = {

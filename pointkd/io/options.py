@@ -18,11 +18,11 @@ from pointkd.io.blocks import is_read
 from pointkd.io.tree import children, walk
 
 
-def apply_options(config: Any, options: Sequence[str]) -> None:
+def apply_options(config: dict[str, Any], options: Sequence[str]) -> None:
     """Change a config in place.
 
     Args:
-        config: config.
+        config: the config's dict.
         options: texts `KEY=VALUE` or `+KEY=VALUE`.
 
     Raises:
@@ -71,45 +71,42 @@ class _DictCalls(ast.NodeTransformer):
         return node
 
 
-def _set(config: Any, key: str, value: Any) -> None:
+def _set(config: dict[str, Any], key: str, value: Any) -> None:
     """Set one dotted key."""
-    new = key.startswith('+')
-    *parents, last = key.lstrip('+').split('.')
+    new, key = key.startswith('+'), key.lstrip('+')
+    *parents, last = key.split('.')
     node: Any = config
     for number, name in enumerate(parents):
-        if new and isinstance(node, dict | ConfigDict) and name not in node:
+        if new and isinstance(node, dict) and name not in node:
             node[name] = ConfigDict()
-        node = _child(config, node, name, parents[: number + 1], key)
-    if isinstance(node, list):
-        _child(config, node, last, [*parents, last], key)
-        node[int(last)] = _wrap(value)
-        return
+        node = _child(config, node, key, number)
+    if not new or not isinstance(node, dict):
+        _child(config, node, key, len(parents))
     if not new:
-        _child(config, node, last, [*parents, last], key)
         _check_read(config, key)
-    node[last] = _wrap(value)
+    node[int(last) if isinstance(node, list) else last] = _wrap(value)
 
 
-def _child(config: Any, node: Any, name: str, path: list[str], key: str) -> Any:
-    """Return the child of a node, or say which names there are."""
-    known = dict(children(_plain(node)))
+def _child(config: dict[str, Any], node: Any, key: str, number: int) -> Any:
+    """Return the child of a node that the `number`-th name of a dotted key stands for, or say which names there are."""
+    names = key.split('.')
+    name, known = names[number], dict(children(node))
     if name not in known:
-        where = '.'.join(path[:-1]) or 'the config'
-        elsewhere = [found for found, _ in walk(_plain(config)) if found.rpartition('.')[2] == path[-1]][:3]
+        where = '.'.join(names[:number]) or 'the config'
+        elsewhere = [found for found, _ in walk(config) if found.rpartition('.')[2] == name][:3]
         hint = f' (such a key stands at {", ".join(elsewhere)})' if elsewhere else ''
         raise ConfigError(
             f'--cfg-options {key}: {where} has no {name!r}: {nearest(name, known)}{hint}; write +{key}=... to add it'
         )
-    return node[int(name)] if isinstance(node, list | tuple) else node[name]
+    return known[name]
 
 
-def _check_read(config: Any, key: str) -> None:
+def _check_read(config: dict[str, Any], key: str) -> None:
     """Refuse to change a variable that was only used while the file was read."""
     top = key.split('.')[0]
     if is_read(top):
         return
-    value = config[top]
-    users = [found for found, other in walk(_plain(config)) if is_read(found.split('.')[0]) and _same(other, value)][:3]
+    users = [found for found, value in walk(config) if is_read(found.split('.')[0]) and _same(value, config[top])][:3]
     use = f'set {", ".join(users)} instead' if users else 'set the blocks that were made with it instead'
     also = ' (or use --data-root)' if top == 'data_root' else ''
     raise ConfigError(
@@ -121,11 +118,6 @@ def _check_read(config: Any, key: str) -> None:
 def _same(first: Any, second: Any) -> bool:
     """Return whether two config values are equal and of one kind."""
     return type(first) is type(second) and first == second
-
-
-def _plain(node: Any) -> Any:
-    """Return the mapping inside a config object."""
-    return node._cfg_dict if hasattr(node, '_cfg_dict') else node
 
 
 def _wrap(value: Any) -> Any:

@@ -72,8 +72,10 @@ def test_killed_again_and_again(extra: str, unbroken, tmp_path: Path) -> None:
     assert differences(work_dir / 'last.pth', reference) == []
 
 
-@pytest.mark.long
-def test_distilled_detector_with_pasted_objects(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    'pasting', [pytest.param(False, marks=pytest.mark.long), pytest.param(True, marks=pytest.mark.slow)]
+)
+def test_distilled_detector(pasting: bool, tmp_path: Path) -> None:
     from helpers.nets import pillars_config, write_teacher
     from helpers.small_kitti import make_scenes, small_kitti
 
@@ -82,7 +84,8 @@ def test_distilled_detector_with_pasted_objects(tmp_path: Path) -> None:
         dict(type='FeatureMimic', student='neck', share=0.5),
     ]
     distill = dict(teacher=write_teacher(tmp_path, pillars_config(16)), methods=methods)
-    settings = small_kitti(make_scenes(tmp_path / 'kitti'), distill=distill, custom_hooks=[dict(type='EMAHook')])
+    scenes = make_scenes(tmp_path / 'kitti')
+    settings = small_kitti(scenes, pasting=pasting, distill=distill, custom_hooks=[dict(type='EMAHook')])
     settings.reliability = dict(save_iterations=2)
     settings.dump(str(tmp_path / 'distilled.py'))
     config, work_dir = tmp_path / 'distilled.py', tmp_path / 'killed'

@@ -23,7 +23,7 @@ def make_scenes(root: Path, scenes: int = 5) -> Path:
     return root
 
 
-def small_kitti(root: Path, width: int = 8, epochs: int = 2, **blocks: Any) -> Config:
+def small_kitti(root: Path, width: int = 8, epochs: int = 2, pasting: bool = True, **blocks: Any) -> Config:
     """Return the config of a training on scenes that `make_scenes` made; `blocks` go to its top level."""
     database = dict(
         data_root=str(root),
@@ -37,7 +37,7 @@ def small_kitti(root: Path, width: int = 8, epochs: int = 2, **blocks: Any) -> C
     training = [
         LOAD,
         dict(type='LoadAnnotations3D', with_bbox_3d=True, with_label_3d=True),
-        dict(type='ObjectSample', db_sampler=database),
+        *([dict(type='ObjectSample', db_sampler=database)] if pasting else []),
         dict(type='RandomFlip3D', flip_ratio_bev_horizontal=0.5),
         dict(type='GlobalRotScaleTrans', rot_range=[-0.7, 0.7], scale_ratio_range=[0.95, 1.05]),
         dict(type='PointsRangeFilter', point_cloud_range=WIDE),
