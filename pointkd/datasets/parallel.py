@@ -6,7 +6,6 @@ import ctypes
 import multiprocessing
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -40,7 +39,7 @@ def map_frames(function: Callable[[Item], Result], items: Sequence[Item], jobs: 
         return
     pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context('spawn'), initializer=_obey_parent)
     try:
-        with _interrupts_ignored():  # as the processes begin: they inherit it, so none of them ends with a traceback
+        with _interrupts_held():  # while the processes begin: none of them may end with a traceback
             results = pool.map(function, items)
         yield from results
     except BrokenProcessPool as error:
@@ -51,16 +50,13 @@ def map_frames(function: Callable[[Item], Result], items: Sequence[Item], jobs: 
 
 
 @contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Ignore Ctrl-C for a moment, where this is the thread that gets it."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _interrupts_held() -> Iterator[None]:
+    """Let Ctrl-C wait for the end of the block; a process that begins in it inherits that it waits."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _obey_parent() -> None:

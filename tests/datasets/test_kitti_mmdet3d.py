@@ -20,10 +20,8 @@ def mmdet3d():
     from pointkd.io.build import prepare as make_ready
 
     make_ready()
-    import mmdet3d
-    from mmdet3d.utils import register_all_modules
+    import mmdet3d.datasets
 
-    register_all_modules(init_default_scope=True)
     return mmdet3d
 
 
@@ -41,9 +39,11 @@ def prepared(tmp_path_factory, mmdet3d):
         patch.syspath_prepend(str(Path(mmdet3d.__file__).parent / '.mim'))
         for name in [name for name in sys.modules if name == 'tools' or name.startswith('tools.')]:
             patch.delitem(sys.modules, name)
+        from mmengine.registry import DefaultScope
         from tools.create_data import kitti_data_prep
 
-        kitti_data_prep(str(folder / 'theirs'), 'kitti', 'v1.0', str(folder / 'theirs'))
+        with DefaultScope.overwrite_default_scope('mmdet3d'):
+            kitti_data_prep(str(folder / 'theirs'), 'kitti', 'v1.0', str(folder / 'theirs'))
     prepare(folder / 'ours')
     return folder / 'theirs', folder / 'ours'
 

@@ -27,12 +27,14 @@ def pipeline(root: Path) -> list[dict[str, Any]]:
 def dataset(root: Path, part: str = 'train') -> Any:
     """Return the data set of a part."""
     from mmdet3d.datasets import KittiDataset
+    from mmengine.registry import DefaultScope
 
-    return KittiDataset(
-        data_root=str(root),
-        ann_file=f'kitti_infos_{part}.pkl',
-        data_prefix=dict(pts='training/velodyne_reduced'),
-        pipeline=pipeline(root),
-        metainfo=dict(classes=['Pedestrian', 'Car']),
-        modality=dict(use_lidar=True, use_camera=False),
-    )
+    with DefaultScope.overwrite_default_scope('mmdet3d'):
+        return KittiDataset(
+            data_root=str(root),
+            ann_file=f'kitti_infos_{part}.pkl',
+            data_prefix=dict(pts='training/velodyne_reduced'),
+            pipeline=pipeline(root),
+            metainfo=dict(classes=['Pedestrian', 'Car']),
+            modality=dict(use_lidar=True, use_camera=False),
+        )
