@@ -40,6 +40,7 @@ def prepared(tmp_path_factory, mmdet3d):
         for name in [name for name in sys.modules if name == 'tools' or name.startswith('tools.')]:
             patch.delitem(sys.modules, name)
         from mmengine.registry import DefaultScope
+
         from tools.create_data import kitti_data_prep
 
         with DefaultScope.overwrite_default_scope('mmdet3d'):
