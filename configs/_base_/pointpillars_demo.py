@@ -1,7 +1,7 @@
 # PointPillars on synthetic street scenes, near the car: small enough to learn in minutes on a processor with two cores.
 # Data: pointkd create-data synthetic-kitti --scenes 300 --seed 0 --out data/synthetic
 custom_imports = dict(imports=['pointkd.models.pillars'], allow_failed_imports=False)
-point_cloud_range = [0, -15.36, -3, 30.72, 15.36, 1]  # metres: x, y, z from; x, y, z to
+point_cloud_range = [0, -20.48, -3, 46.08, 20.48, 1]  # metres: x, y, z from; x, y, z to
 voxel_size = [0.32, 0.32, 4]
 class_names = ['Pedestrian', 'Cyclist', 'Car']
 
@@ -24,7 +24,7 @@ model = dict(
             max_num_points=8,
             point_cloud_range=point_cloud_range,
             voxel_size=voxel_size,
-            max_voxels=(6000, 6000),  # training, test
+            max_voxels=(8000, 8000),  # training, test
         ),
     ),
     voxel_encoder=dict(
@@ -35,7 +35,7 @@ model = dict(
         voxel_size=voxel_size,
         point_cloud_range=point_cloud_range,
     ),
-    middle_encoder=dict(type='PointPillarsScatter', in_channels=32, output_shape=[96, 96]),
+    middle_encoder=dict(type='PointPillarsScatter', in_channels=32, output_shape=[128, 144]),
     backbone=dict(
         type='SECOND', in_channels=32, layer_nums=[3, 3, 3], layer_strides=[2, 2, 2], out_channels=[32, 64, 128]
     ),
@@ -49,8 +49,8 @@ model = dict(
         assign_per_class=True,
         anchor_generator=dict(
             type='AlignedAnchor3DRangeGenerator',
-            ranges=[[0, -15.36, z, 30.72, 15.36, z] for z in (-0.6, -0.6, -1.78)],
-            sizes=[[0.8, 0.6, 1.73], [1.76, 0.6, 1.73], [3.9, 1.6, 1.56]],
+            ranges=[[0, -20.48, z, 46.08, 20.48, z] for z in (-1.7, -1.7, -1.75)],
+            sizes=[[0.8, 0.7, 1.75], [1.76, 0.63, 1.9], [4.1, 1.7, 1.55]],
             rotations=[0, 1.57],
             reshape_out=False,
         ),
