@@ -34,7 +34,8 @@ class KittiLayoutDataset(KittiDataset):
     ) -> None:
         path = Path(data_root) / ann_file
         known = classes_of(path)
-        for name in (metainfo or {}).get('classes', ()):
+        metainfo = {'classes': known, **(metainfo or {})}
+        for name in metainfo['classes']:
             if name not in known:
                 raise ConfigError(f'metainfo.classes: {path} has no class {name!r}: {nearest(name, known)}')
         self.METAINFO = {'classes': known}
