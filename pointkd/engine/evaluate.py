@@ -7,11 +7,11 @@ from typing import Any
 
 from mmengine.config import Config
 
-from pointkd.core.errors import DataError
+from pointkd.engine.explain import explained_failures
 from pointkd.engine.reliability import Reliability
 from pointkd.engine.runner import ResumableRunner
 from pointkd.engine.setup import runner_arguments, testing_settings
-from pointkd.io.build import build_model
+from pointkd.io.build import build_model, scope_of
 
 
 def evaluate(
@@ -37,10 +37,5 @@ def evaluate(
     settings.launcher = launcher
     arguments = {**runner_arguments(settings), 'model': network}
     runner = ResumableRunner(**arguments, cfg=settings, reliability=Reliability(), plain_config=config.pretty_text)
-    try:
+    with explained_failures(scope_of(config)):
         return runner.test()
-    except FileNotFoundError as error:
-        raise DataError(
-            f'{error.filename or error}: no such file. Point the config at your data with --data-root, and make its '
-            'index files with `pointkd create-data`'
-        ) from error

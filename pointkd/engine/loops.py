@@ -19,6 +19,7 @@ from mmengine.runner.base_loop import BaseLoop
 from mmengine.runner.utils import calc_dynamic_intervals
 from torch.utils.data import DataLoader
 
+from pointkd.core.errors import CheckpointError
 from pointkd.datasets.robust import REPORT
 from pointkd.engine.batches import ResumableBatches, training_loader
 from pointkd.engine.finite import FiniteGuard
@@ -109,6 +110,11 @@ class ResumableEpochLoop(_Resumable, EpochBasedTrainLoop):
     def run_epoch(self) -> None:
         """Train on what is left of an epoch."""
         done = self._iter - self._epoch * len(self.dataloader)
+        if not 0 <= done <= len(self.dataloader):
+            raise CheckpointError(
+                f'the checkpoint is at iteration {self._iter} in epoch {self._epoch}, an epoch now has '
+                f'{len(self.dataloader)}: --resume needs the same data and batch size'
+            )
         self.batches.start(self._epoch, done)
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()

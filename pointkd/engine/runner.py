@@ -171,7 +171,7 @@ class ResumableRunner(Runner):
                 'would differ; resume with the same number'
             )
         self.call_hook('after_load_checkpoint', checkpoint=content)
-        load_weights(getattr(self.network, 'student', self.network), content)
+        load_weights(getattr(self.network, 'student', self.network), content, name=filename)
         if 'distill' in content and hasattr(self.network, 'load_extra_state'):
             self.network.load_extra_state(content['distill'])
         if 'statistics' in content:

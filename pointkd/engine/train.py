@@ -7,12 +7,13 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from pointkd.core.errors import DataError
 from pointkd.engine.bad_frames import BadFrameHook
+from pointkd.engine.explain import explained_failures
 from pointkd.engine.last_checkpoint import LAST, remove_leftovers
 from pointkd.engine.reliability import Reliability
 from pointkd.engine.runner import ResumableRunner
 from pointkd.engine.setup import runner_arguments, training_settings, with_found_teacher
+from pointkd.io.build import scope_of
 from pointkd.io.checkpoints import read_checkpoint
 
 logger = logging.getLogger(__name__)
@@ -48,12 +49,8 @@ def train(
     """
     runner = build_runner(config, work_dir, resume=resume, seed=seed, amp=amp, launcher=launcher)
     try:
-        runner.train()
-    except FileNotFoundError as error:
-        raise DataError(
-            f'{error.filename or error}: no such file. Point the config at your data with --data-root, and make its '
-            'index files with `pointkd create-data`'
-        ) from error
+        with explained_failures(scope_of(config)):
+            runner.train()
     except KeyboardInterrupt:
         runner.logger.info(f'stopped at iteration {runner.iter}; --resume goes on from the last checkpoint')
         raise

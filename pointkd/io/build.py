@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
+import mmengine.registry
 import numpy as np
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import MODELS, DefaultScope
@@ -84,9 +86,11 @@ def build_module(block: Any, scope: str) -> nn.Module:
 def explain_build_error(error: Exception, scope: str) -> str:
     """Return what a registry's error means, with the nearest names where a type is unknown."""
     text = str(error).strip('"\'')
-    if isinstance(error, KeyError) and 'is not in the' in text:
-        name = text.split(' is not in the')[0]
-        with MODELS.switch_scope_and_registry(scope) as registry:
-            names = set(registry.module_dict)
-        return f'no type {name!r} in {scope}: {nearest(name, names)}'
-    return f'{type(error).__name__}: {text}'
+    found = re.match(r'(.+) is not in the .*::(.+) registry', text)
+    if not isinstance(error, KeyError) or not found:
+        return f'{type(error).__name__}: {text}'
+    name, kind = found.groups()
+    root = next((entry for entry in vars(mmengine.registry).values() if getattr(entry, 'name', '') == kind), MODELS)
+    with root.switch_scope_and_registry(scope) as registry:
+        known = set(registry.module_dict)
+    return f'no {kind} of type {name!r} in {scope}: {nearest(name, known)}'

@@ -62,7 +62,7 @@ def weights_of(content: Mapping[str, Any], where: str = 'checkpoint') -> Mapping
     return _without_prefix(weights, 'module.')
 
 
-def load_weights(model: nn.Module, source: str | Path | Mapping[str, Any]) -> None:
+def load_weights(model: nn.Module, source: str | Path | Mapping[str, Any], *, name: str | Path = 'state dict') -> None:
     """Load weights into a network, every name and shape exactly.
 
     A state dict that has lost its `_metadata` (a plain or filtered dict) gets it back, so that sparse convolutions are
@@ -71,12 +71,13 @@ def load_weights(model: nn.Module, source: str | Path | Mapping[str, Any]) -> No
     Args:
         model: the network; unchanged when an error is raised.
         source: checkpoint file, or its content, or a state dict.
+        name: how messages call a source that is no file.
 
     Raises:
         CheckpointError: the file can't be read, or the weights belong to another network; missing, unexpected and
             misshapen entries are summarised with the nearest names.
     """
-    where = str(source) if isinstance(source, str | Path) else 'state dict'
+    where = str(source) if isinstance(source, str | Path) else str(name)
     content = read_checkpoint(source) if isinstance(source, str | Path) else source
     weights = weights_of(content, where)
     own = model.state_dict()

@@ -25,7 +25,7 @@ val_dataloader = dict(
     batch_size=2,
     num_workers=0,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(type='ToyData', size=4))
+    dataset=dict(type='ToyData', size=4, augment=False))
 test_dataloader = val_dataloader
 val_evaluator = dict(type='ToyMetric')
 test_evaluator = val_evaluator
@@ -98,8 +98,17 @@ class ToyHead(nn.Module):
 class ToyData:
     """Images whose content is fixed by their index and whose augmentation is drawn from all three random sources."""
 
-    def __init__(self, size: int, broken: tuple[int, ...] = (), infinite: tuple[int, ...] = ()) -> None:
-        self.size, self.broken, self.infinite = size, tuple(broken), tuple(infinite)
+    def __init__(
+        self,
+        size: int,
+        augment: bool = True,
+        broken: tuple[int, ...] = (),
+        infinite: tuple[int, ...] = (),
+        file: str | None = None,
+    ) -> None:
+        if file is not None:
+            Path(file).read_bytes()
+        self.size, self.augment, self.broken, self.infinite = size, augment, tuple(broken), tuple(infinite)
         self.metainfo = {'classes': ('toy',)}
 
     def __len__(self) -> int:
@@ -115,9 +124,9 @@ class ToyData:
             raise ValueError('cannot reshape array of size 7 into shape (4)')
         image = np.random.default_rng(index).normal(size=(3, 8, 8)).astype(np.float32)
         target = float(image.mean()) * (np.inf if index in self.infinite else 1)
-        image = image * random.uniform(0.9, 1.1) + np.random.normal() * 0.1
-        noise = torch.randn(3, 8, 8) * 0.1
-        return {'inputs': torch.from_numpy(image.astype(np.float32)) + noise, 'data_samples': torch.tensor(target)}
+        if self.augment:
+            image = image * random.uniform(0.9, 1.1) + np.random.normal() * 0.1 + torch.randn(3, 8, 8).numpy() * 0.1
+        return {'inputs': torch.from_numpy(image.astype(np.float32)), 'data_samples': torch.tensor(target)}
 
 
 @METRICS.register_module()

@@ -39,8 +39,8 @@ def test_model_block_and_whole_config_give_the_same_net(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        (dict(type='mmdet3d.VoxelNets'), r"no type 'mmdet3d\.VoxelNets'"),
-        (dict(backbone=dict(type='SECNOD')), r"no type 'SECNOD' in mmdet3d: did you mean 'SECOND'"),
+        (dict(type='mmdet3d.VoxelNets'), r"no model of type 'mmdet3d\.VoxelNets' in mmdet3d"),
+        (dict(backbone=dict(type='SECNOD')), r"no model of type 'SECNOD' in mmdet3d: did you mean 'SECOND'"),
         (dict(nec=dict(type='SECONDFPN')), r'TypeError.*nec'),
     ],
 )
