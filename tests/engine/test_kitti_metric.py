@@ -419,7 +419,7 @@ def test_labels_of_prepared_info_files(frames: list[Frame]) -> None:
     """What `create-data` writes comes back as it stood in the label file, DontCare areas too."""
     labels = frames[0].labels
     calibration = Calibration(PROJECTION[:3], np.eye(3), LIDAR_TO_CAMERA[:3])
-    info = frame_info('000100', {'P2': PROJECTION[:3]}, calibration, SIZE, labels)
+    info = frame_info('000100', {'P2': PROJECTION[:3]}, calibration, SIZE, objects=labels)
     back = labels_of(info, dict(enumerate(NAMES)))
     assert back.names == labels.names
     for name in ('truncation', 'occlusion', 'alpha', 'boxes_2d', 'dimensions', 'location', 'rotation_y'):
