@@ -7,12 +7,12 @@ voxel_size = [0.25, 0.25, 4]
 class_names = ['Pedestrian', 'Cyclist', 'Car']
 
 # -- network -----------------------------------------------------------------------------------------------------------
-small = dict(  # pedestrians, cyclists: below the stock limits, as output cells are 0.5 m wide
+small = dict(  # pedestrians, cyclists: below the stock limits: output cells are 0.5 m wide
     type='Max3DIoUAssigner',
     iou_calculator=dict(type='mmdet3d.BboxOverlapsNearest3D'),
     pos_iou_thr=0.35,
     neg_iou_thr=0.2,
-    min_pos_iou=0.2,
+    min_pos_iou=0.1,
     ignore_iof_thr=-1,
 )
 car = dict(small, pos_iou_thr=0.6, neg_iou_thr=0.45, min_pos_iou=0.45)
