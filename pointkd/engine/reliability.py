@@ -16,7 +16,7 @@ class Reliability:
 
     Attributes:
         max_bad_frames: different frames that may be skipped before training stops: a whole number, or below 1 a share
-            of the data set's frames.
+            of the data set's frames (at least one frame).
         nan_points: `'skip'` frames with points that are not finite, or `'filter'` the points.
         max_bad_losses: iterations whose loss is not finite that are skipped before training stops.
         save_minutes: how often `last.pth` is written within an epoch; None for never.
@@ -59,4 +59,5 @@ class Reliability:
             >>> [Reliability(max_bad_frames=limit).bad_frame_limit(3712) for limit in (0.05, 7)]
             [185, 7]
         """
-        return int(self.max_bad_frames * frames) if 0 < self.max_bad_frames < 1 else int(self.max_bad_frames)
+        share = 0 < self.max_bad_frames < 1
+        return max(1, int(self.max_bad_frames * frames)) if share else int(self.max_bad_frames)

@@ -15,7 +15,7 @@ from pointkd.core.errors import ConfigError
 from pointkd.distill.config import find_file
 from pointkd.engine.precision import with_amp
 from pointkd.engine.reliability import Reliability
-from pointkd.io.build import SCOPE
+from pointkd.io.build import scope_of
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ def _copy(config: Config, work_dir: str | Path) -> Config:
     """Return a copy with what training and testing change alike."""
     settings = copy.deepcopy(config)
     settings.work_dir = str(work_dir)
-    settings.setdefault('default_scope', SCOPE)
+    settings.default_scope = scope_of(config)
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         loader = settings.get(name)
         if isinstance(loader, dict):

@@ -64,8 +64,9 @@ def model_config(config: Config | ConfigDict | dict[str, Any]) -> Any:
 
 
 def scope_of(config: Config | ConfigDict | dict[str, Any]) -> str:
-    """Return the package in which a config's type names are looked up."""
-    return config.get('_scope_') or config.get('default_scope') or SCOPE
+    """Return the package in which a config's type names are looked up: its scope, else the prefix of the net's type."""
+    package, _, kind = str(model_config(config)['type']).partition('.')
+    return config.get('_scope_') or config.get('default_scope') or (package if kind else SCOPE)
 
 
 def build_module(block: Any, scope: str) -> nn.Module:

@@ -88,13 +88,14 @@ def differences(first: Path, second: Path) -> list[str]:
 def same(one: Any, two: Any) -> bool:
     """Return whether nested containers hold the same values, tensors bit for bit."""
     if isinstance(one, torch.Tensor) and isinstance(two, torch.Tensor):
-        return (
-            one.dtype == two.dtype and torch.equal(one.view(torch.uint8), two.view(torch.uint8))
-            if one.ndim
-            else (one.dtype == two.dtype and torch.equal(one, two))
-        )
+        return one.dtype == two.dtype and one.shape == two.shape and bits(one) == bits(two)
     if isinstance(one, dict) and isinstance(two, dict):
         return list(one) == list(two) and all(same(one[key], two[key]) for key in one)
     if isinstance(one, list | tuple) and isinstance(two, list | tuple):
         return len(one) == len(two) and all(same(a, b) for a, b in zip(one, two, strict=True))
     return type(one) is type(two) and one == two
+
+
+def bits(tensor: torch.Tensor) -> bytes:
+    """Return a tensor's values as bytes, in row-major order."""
+    return tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes()
