@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
@@ -85,10 +86,9 @@ def packages(*, runtime_only: bool = False) -> Iterator[Finding]:
     except metadata.PackageNotFoundError:
         yield Finding('pointkd', 'fail', 'not installed', 'run `make install`, or `pip install -e .` in the checkout')
         return
-    if importlib.util.find_spec('packaging') is None:
-        yield Finding('packaging', 'fail', 'not installed', 'run `pip install packaging`')
-        return
     yield Finding('pointkd', 'ok', metadata.version('pointkd'))
+    if importlib.util.find_spec('packaging') is None:
+        yield Finding('packaging', 'fail', 'not installed', '`pip install packaging`: no version can be judged without')
     extras = {''} if runtime_only else {'', 'train', *OPTIONAL}
     for text in requirements:
         extra, finding = package(text)
@@ -102,13 +102,21 @@ def package(text: str) -> tuple[str, Finding]:
     Args:
         text: requirement as packages declare them, `mmengine==0.10.7; extra == "train"`.
     """
-    from packaging.requirements import Requirement
+    requirement, _, marker = text.partition(';')
+    name = re.match(r'[\w.-]+', requirement)[0]  # type: ignore[index]  # metadata always has a name
+    wanted = requirement.removeprefix(name).strip()
+    extra = next((extra for extra in ('train', *OPTIONAL, 'dev') if f'"{extra}"' in marker), '')
+    version = installed_version(name)
+    return extra, _verdict(name, wanted, extra, version, version is not None and _satisfies(version, wanted))
 
-    requirement = Requirement(text)
-    extra = next((name for name in ('train', *OPTIONAL, 'dev') if f'"{name}"' in text), '')
-    version = installed_version(requirement.name)
-    met = version is not None and requirement.specifier.contains(version, prereleases=True)
-    return extra, _verdict(requirement.name, str(requirement.specifier), extra, version, met)
+
+def _satisfies(version: str, wanted: str) -> bool:
+    """Return whether a version is one of those wanted; True where `packaging` is missing and nobody can tell."""
+    try:
+        from packaging.specifiers import SpecifierSet
+    except ImportError:
+        return True
+    return SpecifierSet(wanted).contains(version, prereleases=True)
 
 
 def _verdict(name: str, wanted: str, extra: str, version: str | None, met: bool) -> Finding:

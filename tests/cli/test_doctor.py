@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -79,3 +80,12 @@ def test_works_where_torch_and_mmengine_can_not_be_imported() -> None:
     assert result.returncode == 1
     assert 'fail  self-test' in result.stdout
     assert 'Traceback' not in result.stderr
+
+
+def test_works_on_a_python_without_any_package() -> None:
+    repository = Path(__file__).resolve().parents[2]
+    command = [sys.executable, '-S', '-m', 'pointkd.cli.main', 'doctor']
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=repository)
+    assert result.returncode == 1
+    assert 'not installed' in result.stdout
+    assert not result.stderr
