@@ -16,8 +16,8 @@ BF16 = {'avx2', 'avx512f', 'avx512_bf16'}
 @pytest.mark.parametrize(
     ('flags', 'status', 'words'),
     [
-        (BF16, 'ok', '--amp (bf16) makes'),
-        (BF16 | {'amx_bf16'}, 'ok', '--amp (bf16) makes'),
+        (BF16, 'ok', 'training with --amp'),
+        (BF16 | {'amx_bf16'}, 'ok', 'training with --amp'),
         ({'avx2'}, 'ok', '--amp does not pay'),
         (set(), 'warn', 'slow'),
     ],
