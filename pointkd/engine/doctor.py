@@ -14,6 +14,7 @@ from mmengine.config import Config
 from torch import nn
 
 from pointkd.core.errors import StackError
+from pointkd.engine.bf16 import WORTH, bf16_gain
 from pointkd.io.doctor import Finding
 from pointkd.io.dummy import dummy_batch
 from pointkd.ops import standin
@@ -26,6 +27,7 @@ def self_test() -> Iterator[Finding]:
     tests: dict[str, Callable[[], str]] = {
         'op backend': op_backend,
         'device': device,
+        'bf16': bf16,
         'voxelise': voxelise,
         'rotated NMS': rotated_nms,
         'sparse convolution': sparse_convolution,
@@ -47,7 +49,7 @@ def outcome(name: str, test: Callable[[], str]) -> Finding:
     return Finding(name, 'ok', f'{found} in {time.perf_counter() - start:.1f} s' if name not in UNTIMED else found)
 
 
-UNTIMED = ('op backend', 'device')
+UNTIMED = ('op backend', 'device', 'bf16')
 
 
 def op_backend() -> str:
@@ -61,6 +63,14 @@ def device() -> str:
     if torch.cuda.is_available():
         return f'GPU {torch.cuda.get_device_name()}, CUDA {torch.version.cuda}'
     return f'CPU, {torch.get_num_threads()} threads'
+
+
+def bf16() -> str:
+    """Return whether `--amp` pays on the CPU."""
+    gain = bf16_gain()
+    return f'a convolution trains {gain:.1f} times as fast as in float32: ' + (
+        'use --amp' if gain > WORTH else 'no --amp'
+    )
 
 
 def voxelise() -> str:

@@ -61,19 +61,15 @@ def machine() -> Iterator[Finding]:
 
 
 def processor(flags: set[str]) -> Finding:
-    """Return what the processor's instruction sets mean for training and inference.
+    """Return the instruction sets that matter for training and inference.
 
     Args:
         flags: as in /proc/cpuinfo.
     """
     known = [name for name in SIMD if name in flags]
     found = f'{os.cpu_count()} cores, {", ".join(known) if known else "no AVX2"}'
-    if 'amx_bf16' in flags or 'avx512_bf16' in flags:
-        return Finding(
-            'processor', 'ok', found, 'bf16 arithmetic: training with --amp can be 2 to 4 times as fast, try it'
-        )
     if known:
-        return Finding('processor', 'ok', found, 'no bf16 arithmetic: --amp does not pay here')
+        return Finding('processor', 'ok', found)
     return Finding('processor', 'warn', found, 'training and inference will be slow; use a newer machine')
 
 
