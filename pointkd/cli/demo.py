@@ -20,7 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--seed', type=int, default=0, help='of data, weights and order (default 0)')
     parser.add_argument('--train-teacher', action='store_true', help='train the teacher too, not the shipped one')
     parser.add_argument(
-        '--amp', choices=['auto', 'on', 'off'], default='auto', help='bf16; auto: where the processor is made for it'
+        '--amp',
+        choices=['auto', 'on', 'off'],
+        default='auto',
+        help='bf16; auto: where a short measurement says it pays',
     )
 
 

@@ -47,8 +47,8 @@ def write_report(
     page.heading('Export')
     parity = report['parity']
     page.paragraph(
-        f'ONNX Runtime against PyTorch on {parity["clouds"]} clouds: boxes differ by at most {parity["max_box_m"]:.1e} m, '
-        f'scores by at most {parity["max_score"]:.1e}. Files: {settings.export}.'
+        f'ONNX Runtime against PyTorch on {parity["clouds"]} clouds: boxes differ by at most '
+        f'{parity["max_box_m"]:.1e} m, scores by at most {parity["max_score"]:.1e}. Files: {settings.export}.'
     )
     page.heading('Training')
     for path in pictures['curves']:

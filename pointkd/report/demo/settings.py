@@ -24,7 +24,7 @@ class DemoSettings:
         teacher_iterations: training steps of the teacher, with `train_teacher`.
         seed: of data, weights and order.
         train_teacher: train the teacher too instead of taking the one in data/demo.
-        amp: bf16; None lets the processor decide.
+        amp: bf16; None lets a measurement on this processor decide.
     """
 
     folder: Path
@@ -68,11 +68,3 @@ class DemoSettings:
     def fresh_files(self) -> list[Path]:
         """Return what a new run replaces."""
         return [self.folder / 'report.html', self.folder / 'results.json']
-
-
-def has_fast_bf16() -> bool:
-    """Return whether this processor trains faster in bf16 (AMX or AVX512-BF16)."""
-    import torch
-
-    features = torch.cpu.get_capabilities()
-    return bool(features.get('amx_bf16') or features.get('avx512_bf16'))

@@ -11,8 +11,9 @@ from typing import Any
 
 from pointkd.core.errors import CheckpointError, TrainingError
 from pointkd.core.files import atomic_write
+from pointkd.engine.bf16 import WORTH, bf16_gain
 from pointkd.evaluation.kitti import evaluate_folders
-from pointkd.report.demo.settings import DemoSettings, has_fast_bf16
+from pointkd.report.demo.settings import DemoSettings
 
 DETECTION_LOSSES = ('loss_cls', 'loss_bbox', 'loss_dir')
 
@@ -71,7 +72,7 @@ def train(settings: DemoSettings, name: str, iterations: int) -> None:
     ]
     if name == 'distilled':
         options.append(f'distill.teacher.checkpoint={settings.net("teacher").resolve() / "last.pth"}')
-    amp = has_fast_bf16() if settings.amp is None else settings.amp
+    amp = bf16_gain() > WORTH if settings.amp is None else settings.amp
     words: list[str | Path] = ['train', settings.config(name), '--work-dir', settings.net(name)]
     words += ['--data-root', settings.data, '--seed', str(settings.seed), '--no-pretrained']
     words += ['--amp'] if amp else []
