@@ -191,7 +191,8 @@ def _guard_pairs(get_pairs: Callable[..., Any]) -> Callable[..., Any]:
     def guarded(indices: Tensor, batch_size: int, spatial_shape: Any, algo: Any, ksize: Any, *rest: Any) -> Any:
         if len(indices) == 0:
             return no_pairs(indices, math.prod(ksize))
-        return get_pairs(indices, batch_size, spatial_shape, algo, ksize, *rest)
+        # the kernel reads the memory as it lies, whatever the strides say
+        return get_pairs(indices.contiguous(), batch_size, spatial_shape, algo, ksize, *rest)
 
     return guarded
 

@@ -355,3 +355,22 @@ def test_with_metadata_of_a_dense_net():
     assert dict(restored) == weights
     assert not hasattr(weights, '_metadata')
     net.load_state_dict(restored, strict=True)
+
+
+def test_indices_with_strides_give_the_same_result():
+    """`torch.nonzero(...)` gives such a tensor; spconv alone computes silently wrong features from it."""
+    from spconv.pytorch import SparseConvTensor, SubMConv3d
+
+    torch.manual_seed(0)
+    occupied = torch.zeros(1, 4, 4, 4, dtype=torch.bool)
+    occupied[0, torch.arange(4), torch.arange(4), 1] = True
+    occupied[0, 1, 2, :] = True
+    strided = torch.nonzero(occupied).int()
+    indices = strided.t().contiguous().t() if strided.is_contiguous() else strided
+    assert not indices.is_contiguous()
+    layer = SubMConv3d(3, 5, 3, bias=False)
+    features = torch.randn(len(indices), 3)
+    results = [
+        layer(SparseConvTensor(features, rows, [4, 4, 4], 1)).features for rows in (indices, indices.contiguous())
+    ]
+    assert torch.equal(*results)
