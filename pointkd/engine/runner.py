@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from typing import Any
 
 import mmengine
 import torch
+from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import all_gather_object, master_only
 from mmengine.model import MMDistributedDataParallel, is_model_wrapper
@@ -36,13 +38,19 @@ class ResumableRunner(Runner):
     Args:
         reliability: limits and intervals, see `Reliability`.
         plain_config: text of the config as the user gave it, which goes into checkpoints and `config.py`.
+        cfg: the whole config.
+        settings: mmengine's other arguments.
     """
 
-    def __init__(self, *args: Any, reliability: Reliability, plain_config: str, **settings: Any) -> None:
+    _runs = itertools.count()
+
+    def __init__(self, *, reliability: Reliability, plain_config: str, cfg: Config, **settings: Any) -> None:
         self.reliability = reliability
         self.plain_config = plain_config
         self.statistics: list[dict[str, Tensor]] | None = None
-        super().__init__(*args, **settings)
+        # mmengine keeps logs and histories by name and second; two runs of one process must not share them
+        name = settings.pop('experiment_name', None) or Path(cfg.filename or 'run').stem
+        super().__init__(experiment_name=f'{name}_{next(self._runs)}', cfg=cfg, **settings)
 
     @property
     def network(self) -> nn.Module:

@@ -87,6 +87,7 @@ def test_distilled_detector(pasting: bool, tmp_path: Path) -> None:
     scenes = make_scenes(tmp_path / 'kitti')
     settings = small_kitti(scenes, pasting=pasting, distill=distill, custom_hooks=[dict(type='EMAHook')])
     settings.reliability = dict(save_iterations=2)
+    settings.update(val_dataloader=None, val_cfg=None, val_evaluator=None)
     settings.dump(str(tmp_path / 'distilled.py'))
     config, work_dir = tmp_path / 'distilled.py', tmp_path / 'killed'
     finish_training(config, tmp_path / 'unbroken')

@@ -13,6 +13,7 @@ import torch
 
 # Everything that a run imports, so that a fresh process starts in no time.
 PRELOADED = ['helpers.runs', 'helpers.toy', 'pointkd.engine.train', 'torch._dynamo', 'torch.utils.tensorboard']
+PRELOADED += ['mmdet3d.models', 'mmdet3d.datasets', 'mmdet3d.visualization']
 
 
 def run_training(config: str, work_dir: str, settings: dict[str, Any]) -> None:
