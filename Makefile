@@ -4,8 +4,9 @@ PYTHON ?= $(shell for p in python3.11 python3 python; do \
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# POINTKD_JOBS test processes; each is given one thread.
+# Test processes; each computes with one thread.
 JOBS ?= $(shell nproc)
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .PHONY: help install demo test test-all check lint types format docs-check clean
 
@@ -30,13 +31,13 @@ demo: install
 	$(BIN)/pointkd demo
 
 test: install
-	$(BIN)/python -m pytest -m 'not slow' -n $(JOBS)
+	$(PYTEST) -m 'not slow' -n $(JOBS)
 
 test-all: install
-	$(BIN)/python -m pytest -n $(JOBS)
+	$(PYTEST) -n $(JOBS)
 
 check: lint types
-	$(BIN)/python -m pytest -m 'not slow and not long' -n $(JOBS)
+	$(PYTEST) -m 'not slow and not long' -n $(JOBS)
 
 lint: install
 	$(BIN)/ruff check .

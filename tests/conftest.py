@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')  # as the command line does, before torch is loaded
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 GOLDEN = REPOSITORY / 'tests' / 'golden'
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import copy
-import random
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from mmengine.config import ConfigDict
 from mmengine.model import BaseModel
@@ -20,8 +17,10 @@ from pointkd.core.seeds import derive_seed
 from pointkd.distill.adapters import Adapters
 from pointkd.distill.config import DistillConfig
 from pointkd.distill.features import Feature
+from pointkd.distill.inputs import batch_length, own_inputs, same_preprocessing
 from pointkd.distill.methods.base import Context
 from pointkd.distill.preprocessing import PairedPreprocessor
+from pointkd.distill.randomness import isolated_randomness
 from pointkd.distill.reading import Reader
 from pointkd.distill.taps import Recording, Tap, record
 from pointkd.distill.teacher import Teacher, check_classes
@@ -274,55 +273,3 @@ class Distiller(BaseModel):
             return self.student_reader.read(seen, tap, batch_size, kinds)
         assert self.teacher is not None  # there is a tap in it
         return self.teacher.reader.read(taught, tap, batch_size, kinds)
-
-
-def same_preprocessing(student: Mapping[str, Any], teacher: Mapping[str, Any]) -> bool:
-    """Return whether two model configs prepare a batch in the same way."""
-    return _plain(student.get('data_preprocessor')) == _plain(teacher.get('data_preprocessor'))
-
-
-def _plain(value: Any) -> Any:
-    """Turn nested config containers into comparable ones; numbers compare by value, lists and tuples alike."""
-    if isinstance(value, Mapping):
-        return {key: _plain(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(entry) for entry in value]
-    return value
-
-
-def own_inputs(value: Any) -> Any:
-    """Copy a network's inputs, tensors too: mmdet3d's pillar encoder, for one, writes into the voxels it is given."""
-    if isinstance(value, dict):
-        return {key: own_inputs(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [own_inputs(entry) for entry in value]
-    return value.clone() if isinstance(value, Tensor) else value
-
-
-def batch_length(inputs: Any, data_samples: list | None) -> int:
-    """Return the number of samples of a batch."""
-    if data_samples is not None:
-        return len(data_samples)
-    if isinstance(inputs, Tensor):
-        return len(inputs)
-    return len(next(iter(inputs.values()))) if isinstance(inputs, Mapping) else len(inputs)
-
-
-@contextmanager
-def isolated_randomness(seed: int) -> Iterator[None]:
-    """Run a block on its own seed and leave the process's random state as it was."""
-    python, numpy = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.manual_seed(seed)
-        random.seed(seed)
-        np.random.seed(seed)
-        try:
-            yield
-        finally:
-            random.setstate(python)
-            np.random.set_state(numpy)
-
-
-def plain_student(model: nn.Module) -> nn.Module:
-    """Return the student of a Distiller, or the model itself."""
-    return model.student if isinstance(model, Distiller) else model

@@ -13,8 +13,9 @@ from mmengine.optim import OptimWrapper
 
 import pointkd.engine  # noqa: F401 - prepares OpenMMLab
 from pointkd.core.errors import CheckpointError, ConfigError, TrainingError
-from pointkd.distill.distiller import Distiller, same_preprocessing
+from pointkd.distill.distiller import Distiller
 from pointkd.distill.features import Voxels
+from pointkd.distill.inputs import same_preprocessing
 from pointkd.io.build import build_model, build_module
 
 MIMIC = dict(type='FeatureMimic', student='voxel_encoder')

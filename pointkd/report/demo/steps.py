@@ -63,7 +63,7 @@ def prepare_teacher(settings: DemoSettings) -> None:
         shutil.copyfileobj(weights, file)
 
 
-def train(settings: DemoSettings, name: str, iterations: int) -> None:
+def train(settings: DemoSettings, name: str, iterations: int, *, resume: bool = False) -> None:
     """Train one net on the scenes."""
     options = [
         f'train_cfg.max_iters={iterations}',
@@ -76,6 +76,7 @@ def train(settings: DemoSettings, name: str, iterations: int) -> None:
     words: list[str | Path] = ['train', settings.config(name), '--work-dir', settings.net(name)]
     words += ['--data-root', settings.data, '--seed', str(settings.seed), '--no-pretrained']
     words += ['--amp'] if amp else []
+    words += ['--resume'] if resume else []
     command(*words, '--cfg-options', *options)
 
 
