@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from mmengine.registry import DATASETS
 
 from pointkd.core.seeds import derive_seed, seed_everything
 from pointkd.datasets.wrapping import DatasetWrapper, transforms
+
+logger = logging.getLogger(__name__)
 
 
 class SampleKey(NamedTuple):
@@ -40,6 +43,9 @@ class SeededDataset(DatasetWrapper):
         self.seed = seed
         steps = list(transforms(self.dataset))
         parts: list[Any] = [*steps, *(getattr(step, 'db_sampler', None) for step in steps)]
+        caching = sorted({type(step).__name__ for step in steps if hasattr(step, 'results_cache')})
+        if caching:
+            logger.warning('%s keep earlier samples: a resumed run will not be equal bit for bit', ', '.join(caching))
         self.shuffled = [part for part in parts if callable(getattr(part, 'shuffle', None))]
 
     def __getitem__(self, key: SampleKey | int) -> Any:

@@ -152,6 +152,7 @@ class ResumableRunner(Runner):
             'cfg': self.plain_config,
             'seed': self.seed,
             'world_size': self.world_size,
+            'threads': torch.get_num_threads(),
             'experiment_name': self.experiment_name,
             'time': time.strftime('%Y%m%d_%H%M%S'),
             'mmengine_version': mmengine.__version__,
@@ -172,6 +173,7 @@ class ResumableRunner(Runner):
             with explained_downloads(self.cfg._cfg_dict):
                 return super().load_checkpoint(filename, map_location, strict, list(revise_keys))
         content = read_checkpoint(filename)
+        self._warn_of_changes(content['meta'])
         processes = content['meta'].get('world_size', 1)
         if processes != self.world_size:
             raise CheckpointError(
@@ -188,6 +190,17 @@ class ResumableRunner(Runner):
         restore_random_states(content['rng'])
         self._has_loaded = True
         return content
+
+    def _warn_of_changes(self, meta: dict[str, Any]) -> None:
+        """Say what makes a resumed run differ from an unbroken one."""
+        if meta.get('cfg') != self.plain_config:
+            self.logger.warning('the config has changed since the checkpoint was written')
+        threads = meta.get('threads', torch.get_num_threads())
+        if threads != torch.get_num_threads():
+            self.logger.warning(
+                f'the checkpoint was written with {threads} threads, this process has {torch.get_num_threads()}: sums '
+                'round differently, so the weights will not be equal bit for bit (OMP_NUM_THREADS sets the number)'
+            )
 
 
 def _schedulers_state(schedulers: Any) -> Any:
