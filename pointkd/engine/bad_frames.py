@@ -46,7 +46,7 @@ class BadFrameHook(Hook):
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
         """Report what this iteration's samples took the place of."""
-        skipped = runner.train_loop.skipped_frames
+        skipped = getattr(runner.train_loop, 'skipped_frames', [])
         for entry in skipped:
             known = self.frames.setdefault(entry['frame'], {'reason': entry['reason'], 'count': 0})
             known['count'] += 1

@@ -64,7 +64,7 @@ class BadLossHook(Hook):
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
         """Look whether this iteration's update was skipped."""
-        if not getattr(runner.train_loop.optimiser, 'skipped', False):
+        if not getattr(getattr(runner.train_loop, 'optimiser', None), 'skipped', False):
             return
         count = runner.message_hub.runtime_info.get(COUNTER, 0) + 1
         runner.message_hub.update_info(COUNTER, count)

@@ -15,11 +15,11 @@ from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import all_gather_object, master_only
 from mmengine.model import MMDistributedDataParallel, is_model_wrapper
-from mmengine.registry import RUNNERS
+from mmengine.registry import OPTIMIZERS, RUNNERS
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
-from pointkd.core.errors import CheckpointError
+from pointkd.core.errors import CheckpointError, ConfigError, nearest
 from pointkd.core.files import write_text
 from pointkd.core.seeds import derive_seed, seed_everything
 from pointkd.engine.distributed import start_processes
@@ -82,6 +82,13 @@ class ResumableRunner(Runner):
             if get_device() == 'cpu':
                 use_channels_last(model)
         return model
+
+    def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
+        """Build the optimiser of the config, of a kind that exists."""
+        kind = (optim_wrapper.get('optimizer') or {}).get('type') if isinstance(optim_wrapper, dict) else None
+        if isinstance(kind, str) and OPTIMIZERS.get(kind) is None:
+            raise ConfigError(f'optim_wrapper.optimizer: no type {kind!r}: {nearest(kind, OPTIMIZERS.module_dict)}')
+        return super().build_optim_wrapper(optim_wrapper)
 
     def build_logger(self, *args: Any, **settings: Any) -> Any:
         """Return mmengine's logger; what pointkd's modules log goes to the same file and console."""

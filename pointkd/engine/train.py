@@ -47,7 +47,8 @@ def train(
     Raises:
         ConfigError, DataError, CheckpointError, TrainingError, StorageError: with what to do.
     """
-    runner = build_runner(config, work_dir, resume=resume, seed=seed, amp=amp, launcher=launcher)
+    with explained_failures(scope_of(config)):
+        runner = build_runner(config, work_dir, resume=resume, seed=seed, amp=amp, launcher=launcher)
     try:
         with explained_failures(scope_of(config)):
             runner.train()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import mmengine.registry
 import numpy as np
 from mmengine.config import Config, ConfigDict
-from mmengine.registry import MODELS, DefaultScope
+from mmengine.registry import MODELS, DefaultScope, Registry
 from torch import nn
 
 import pointkd.ops.sparse
@@ -85,13 +86,36 @@ def build_module(block: Any, scope: str) -> nn.Module:
 
 
 def explain_build_error(error: Exception, scope: str) -> str:
-    """Return what a registry's error means, with the nearest names where a type is unknown."""
-    text = str(error).strip('"\'')
-    found = re.match(r'(.+) is not in the .*::(.+) registry', text)
-    if not isinstance(error, KeyError) or not found:
-        return f'{type(error).__name__}: {text}'
-    name, kind = found.groups()
-    root = next((entry for entry in vars(mmengine.registry).values() if getattr(entry, 'name', '') == kind), MODELS)
+    """Return what a registry's or constructor's error means, with the nearest names for a misspelt type or setting."""
+    text = str(error.args[0]) if error.args else str(error)
+    unknown_type = re.match(r'(.+) is not in the .*::(.+) registry', text)
+    if isinstance(error, KeyError) and unknown_type:
+        name, kind = unknown_type.groups()
+        known = {word for root in _registries(kind) for word in _registered(root, scope)}
+        return f'no {kind} of type {name!r} in {scope}: {nearest(name, known)}'
+    unknown_key = re.search(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", text)
+    if isinstance(error, TypeError) and unknown_key:
+        owner, key = unknown_key.groups()
+        return f'{owner} has no setting {key!r}: {nearest(key, _settings_of(owner, scope))}'
+    return f'{type(error).__name__}: {text}'
+
+
+def _registries(kind: str | None = None) -> list[Registry]:
+    """Return mmengine's root registries, or those of one kind."""
+    roots = [entry for entry in vars(mmengine.registry).values() if isinstance(entry, Registry)]
+    return [root for root in roots if kind in (None, root.name)]
+
+
+def _registered(root: Registry, scope: str) -> dict[str, Any]:
+    """Return what is registered under a root in a scope."""
     with root.switch_scope_and_registry(scope) as registry:
-        known = set(registry.module_dict)
-    return f'no {kind} of type {name!r} in {scope}: {nearest(name, known)}'
+        return {**root.module_dict, **registry.module_dict}
+
+
+def _settings_of(owner: str, scope: str) -> set[str]:
+    """Return the names of the constructor arguments of a registered class and its bases."""
+    kinds = [kind for root in _registries() for kind in _registered(root, scope).values()]
+    owners = [kind for kind in kinds if isinstance(kind, type) and any(base.__name__ == owner for base in kind.__mro__)]
+    constructors = [vars(base)['__init__'] for kind in owners[:1] for base in kind.__mro__ if '__init__' in vars(base)]
+    names = {name for constructor in constructors for name in inspect.signature(constructor).parameters}
+    return names - {'self', 'args', 'kwargs', 'runner', 'settings'}

@@ -181,6 +181,25 @@ def test_changed_data_can_not_resume(tmp_path: Path) -> None:
         ('del train_dataloader\n', ConfigError, r'can not be trained: it has no train_dataloader'),
         ("model = dict(type='ToyNat')\n", ConfigError, r"no model of type 'ToyNat' in mmengine: did you mean 'ToyNet'"),
         ("train_dataloader['dataset']['type'] = 'ToyDate'\n", ConfigError, r"no dataset of type 'ToyDate'.*'ToyData'"),
+        ("model['delai'] = 1\n", ConfigError, r"model: ToyNet has no setting 'delai': did you mean 'delay'"),
+        (
+            "train_dataloader['dataset']['sise'] = 3\n",
+            ConfigError,
+            r"ToyData has no setting 'sise': did you mean 'size'",
+        ),
+        ("optim_wrapper['optimizer']['type'] = 'AdamV'\n", ConfigError, r"no type 'AdamV': did you mean 'Adam"),
+        (
+            "optim_wrapper['optimizer']['wait_decay'] = 0.1\n",
+            ConfigError,
+            r"AdamW has no .*did you mean 'weight_decay'",
+        ),
+        (
+            "train_cfg['val_intervall'] = 3\n",
+            ConfigError,
+            r"has no setting 'val_intervall': did you mean 'val_interval'",
+        ),
+        ('train_cfg = dict(by_epoch=True)\n', ConfigError, r"missing 1 required .*'max_epochs'"),
+        ("custom_hooks[0]['tipe'] = 3\n", ConfigError, r"'tipe'"),
         ("default_hooks['checkpoint']['type'] = 'OtherHook'\n", ConfigError, r'needs its own hook'),
         (
             "train_dataloader['dataset']['file'] = 'no.json'\n",

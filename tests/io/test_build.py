@@ -41,7 +41,7 @@ def test_model_block_and_whole_config_give_the_same_net(tmp_path: Path) -> None:
     [
         (dict(type='mmdet3d.VoxelNets'), r"no model of type 'mmdet3d\.VoxelNets' in mmdet3d"),
         (dict(backbone=dict(type='SECNOD')), r"no model of type 'SECNOD' in mmdet3d: did you mean 'SECOND'"),
-        (dict(nec=dict(type='SECONDFPN')), r'TypeError.*nec'),
+        (dict(nec=dict(type='SECONDFPN')), r"VoxelNet has no setting 'nec': did you mean 'neck'"),
     ],
 )
 def test_wrong_model_is_named(change: dict, message: str) -> None:
