@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from pointkd.core.errors import CheckpointError, ConfigError, nearest
 from pointkd.core.files import write_text
 from pointkd.core.seeds import derive_seed, seed_everything
+from pointkd.distill.distiller import Distiller
 from pointkd.engine.distributed import start_processes
 from pointkd.engine.precision import keep_heads_in_float32, use_channels_last
 from pointkd.engine.randomness import random_states, restore_random_states
@@ -57,6 +58,11 @@ class ResumableRunner(Runner):
         """The model without its distributed wrapper."""
         return self.model.module if is_model_wrapper(self.model) else self.model
 
+    @property
+    def plain_network(self) -> nn.Module:
+        """The net that checkpoints belong to: the student where one is distilled."""
+        return self.network.student if isinstance(self.network, Distiller) else self.network
+
     def setup_env(self, env_cfg: dict[str, Any]) -> None:
         """Set the process up; several processes without a GPU talk through gloo."""
         if self._launcher != 'none' and not torch.cuda.is_available():
@@ -81,6 +87,8 @@ class ResumableRunner(Runner):
             keep_heads_in_float32(model)
             if get_device() == 'cpu':
                 use_channels_last(model)
+                if isinstance(model, Distiller) and model.teacher is not None:
+                    use_channels_last(model.teacher.network)
         return model
 
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
@@ -188,13 +196,14 @@ class ResumableRunner(Runner):
                 'would differ; resume with the same number'
             )
         self.call_hook('after_load_checkpoint', checkpoint=content)
-        load_weights(getattr(self.network, 'student', self.network), content, name=filename)
+        load_weights(self.plain_network, content, name=filename)
         if 'distill' in content and hasattr(self.network, 'load_extra_state'):
             self.network.load_extra_state(content['distill'])
         if 'statistics' in content:
             for name, buffer in self.network.named_buffers():
                 buffer.copy_(content['statistics'][self.rank][name])
-        restore_random_states(content['rng'])
+        if 'rng' in content:
+            restore_random_states(content['rng'])
         self._has_loaded = True
         return content
 

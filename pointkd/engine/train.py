@@ -49,12 +49,11 @@ def train(
     """
     with explained_failures(scope_of(config)):
         runner = build_runner(config, work_dir, resume=resume, seed=seed, amp=amp, launcher=launcher)
-    try:
-        with explained_failures(scope_of(config)):
+        try:
             runner.train()
-    except KeyboardInterrupt:
-        runner.logger.info(f'stopped at iteration {runner.iter}; --resume goes on from the last checkpoint')
-        raise
+        except KeyboardInterrupt:
+            runner.logger.info(f'stopped at iteration {runner.iter}; --resume goes on from the last checkpoint')
+            raise
     return runner
 
 
@@ -72,7 +71,7 @@ def build_runner(
     remove_leftovers(work_dir)
     going_on = resume and last.is_file()
     if going_on:
-        seed = int(read_checkpoint(last)['meta']['seed'])
+        seed = int(read_checkpoint(last)['meta'].get('seed', seed))
     elif resume:
         logger.warning('%s does not exist: nothing to resume, starting from the beginning', last)
     settings = training_settings(config, work_dir, seed, amp)
