@@ -14,7 +14,7 @@ import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import all_gather_object, master_only
-from mmengine.model import MMDistributedDataParallel, is_model_wrapper
+from mmengine.model import MMDistributedDataParallel, is_model_wrapper, revert_sync_batchnorm
 from mmengine.registry import OPTIMIZERS, RUNNERS
 from mmengine.runner import Runner
 from torch import Tensor, nn
@@ -71,10 +71,15 @@ class ResumableRunner(Runner):
 
     def wrap_model(self, model_wrapper_cfg: dict[str, Any] | None, model: nn.Module) -> nn.Module:
         """Put the model on its device and wrap it for several processes, on the CPU too."""
-        if not self.distributed or get_device() != 'cpu' or is_model_wrapper(model) or model_wrapper_cfg:
+        own = dict(model_wrapper_cfg or {})
+        plain = own.pop('type', 'MMDistributedDataParallel') == 'MMDistributedDataParallel'
+        if not self.distributed or get_device() != 'cpu' or is_model_wrapper(model) or not plain:
             return super().wrap_model(model_wrapper_cfg, model)
+        if any(isinstance(layer, nn.SyncBatchNorm) for layer in model.modules()):
+            self.logger.warning('SyncBN needs a GPU: on the CPU each process normalises by its own batch')
         unused = self.cfg.get('find_unused_parameters', False)
-        return MMDistributedDataParallel(module=model, broadcast_buffers=False, find_unused_parameters=unused)
+        settings = {'broadcast_buffers': False, 'find_unused_parameters': unused, **own}
+        return MMDistributedDataParallel(module=revert_sync_batchnorm(model), **settings)
 
     def build_model(self, model: nn.Module | dict[str, Any]) -> nn.Module:
         """Build the model of the config: the student with its teacher where there is a `distill` block."""

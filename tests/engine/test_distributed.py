@@ -23,7 +23,8 @@ model = dict(type='ToyNet', norm=False)
 train_dataloader['dataset']['size'] = 8
 """
 KILLED = """
-model['delay'] = 0.03
+model.update(delay=0.03, sync=True)
+model_wrapper_cfg = dict(type='MMDistributedDataParallel', find_unused_parameters=True)
 custom_hooks.append(dict(type='SyncBuffersHook'))
 """
 

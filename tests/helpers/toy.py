@@ -52,11 +52,14 @@ reliability = dict(save_iterations=2)
 class ToyNet(BaseModel):
     """A net with batch norm and dropout that finds the mean of its image; `delay` seconds make a step long enough."""
 
-    def __init__(self, norm: bool = True, delay: float = 0.0, data_preprocessor: Any = None) -> None:
+    def __init__(
+        self, norm: bool = True, sync: bool = False, delay: float = 0.0, data_preprocessor: Any = None
+    ) -> None:
         super().__init__(data_preprocessor or BaseDataPreprocessor())
+        kind = nn.SyncBatchNorm if sync else nn.BatchNorm2d
         self.body = nn.Sequential(
             nn.Conv2d(3, 4, 3),
-            nn.BatchNorm2d(4) if norm else nn.Identity(),
+            kind(4) if norm else nn.Identity(),
             nn.ReLU(),
             nn.Dropout(0.2 if norm else 0.0),
         )
