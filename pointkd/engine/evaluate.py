@@ -10,7 +10,7 @@ from mmengine.config import Config
 from pointkd.engine.explain import explained_failures
 from pointkd.engine.reliability import Reliability
 from pointkd.engine.runner import ResumableRunner
-from pointkd.engine.setup import runner_arguments, testing_settings
+from pointkd.engine.setup import evaluation_settings, runner_arguments
 from pointkd.io.build import build_model, scope_of
 
 
@@ -33,7 +33,7 @@ def evaluate(
         DataError: a frame can't be read; nothing is skipped in an evaluation.
     """
     network = build_model(config, checkpoint)
-    settings = testing_settings(config, work_dir or Path(checkpoint).parent / 'test')
+    settings = evaluation_settings(config, work_dir or Path(checkpoint).parent / 'test')
     settings.launcher = launcher
     arguments = {**runner_arguments(settings), 'model': network}
     runner = ResumableRunner(**arguments, cfg=settings, reliability=Reliability(), plain_config=config.pretty_text)

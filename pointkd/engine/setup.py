@@ -57,7 +57,7 @@ def training_settings(config: Config, work_dir: str | Path, seed: int, amp: bool
     return settings
 
 
-def testing_settings(config: Config, work_dir: str | Path) -> Config:
+def evaluation_settings(config: Config, work_dir: str | Path) -> Config:
     """Return a copy of a config with only what a test needs.
 
     Raises:
