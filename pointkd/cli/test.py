@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import Any
 
 from pointkd.cli._config_options import add_config_arguments, read_config
 from pointkd.core.errors import ConfigError
+from pointkd.core.files import write_json
 
 HELP = 'evaluate a checkpoint with the metrics of its config'
 
@@ -33,10 +35,28 @@ def run(args: argparse.Namespace) -> None:
     metrics = evaluate(config, args.checkpoint, work_dir=args.work_dir, launcher=args.launcher)
     if not is_main_process():
         return
-    for name, value in metrics.items():
+    folder = Path(args.work_dir or Path(args.checkpoint).parent / 'test')
+    write_json(folder / 'metrics.json', {name: plain(value) for name, value in metrics.items()})
+    for name in main_metrics(list(metrics)):
+        value = metrics[name]
         print(f'{name}: {value:.4f}' if isinstance(value, float) else f'{name}: {value}')
+    print(f'all metrics: {folder / "metrics.json"}')
     if args.out:
         print(f'result files: {Path(args.out) / "pred_instances_3d"}')
+
+
+def main_metrics(names: list[str]) -> list[str]:
+    """Return the metrics worth printing: all of a few, of KITTI's hundreds the official moderate AP40."""
+    chosen = [name for name in names if 'AP40_moderate' in name and not name.endswith('loose')]
+    return chosen or names
+
+
+def plain(value: Any) -> Any:
+    """Return a metric as JSON holds it: a number that is not finite becomes null."""
+    if isinstance(value, int | str) or value is None:
+        return value
+    number = float(value)
+    return number if math.isfinite(number) else None
 
 
 def _write_results(config: Any, folder: str) -> None:

@@ -23,6 +23,7 @@ from pointkd.core.errors import CheckpointError, ConfigError, nearest
 from pointkd.core.files import write_text
 from pointkd.core.seeds import derive_seed, seed_everything
 from pointkd.distill.distiller import Distiller
+from pointkd.engine.console import make_brief
 from pointkd.engine.distributed import start_processes
 from pointkd.engine.precision import keep_heads_in_float32, use_channels_last
 from pointkd.engine.randomness import random_states, restore_random_states
@@ -106,6 +107,7 @@ class ResumableRunner(Runner):
     def build_logger(self, *args: Any, **settings: Any) -> Any:
         """Return mmengine's logger; what pointkd's modules log goes to the same file and console."""
         log = super().build_logger(*args, **settings)
+        make_brief(log)
         ours = logging.getLogger('pointkd')
         ours.handlers[:] = log.handlers
         ours.setLevel(logging.INFO)

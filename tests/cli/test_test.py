@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from helpers.small_kitti import make_scenes, small_kitti
 from helpers.toy import write_config
 
 from pointkd.cli.main import main
+from pointkd.cli.test import main_metrics, plain
 from pointkd.core.kitti import read_objects
 from pointkd.io.build import build_model
 from pointkd.io.checkpoints import save_checkpoint
@@ -30,6 +32,7 @@ def test_metrics_one_a_line(toy: tuple[str, str], tmp_path: Path, capsys: pytest
     lines = capsys.readouterr().out.splitlines()
     assert 'count: 4' in lines
     assert any(line.startswith('error: 0.') for line in lines)
+    assert json.loads((tmp_path / 'logs' / 'metrics.json').read_text())['count'] == 4
     assert (tmp_path / 'logs').is_dir()
 
 
@@ -60,3 +63,10 @@ def test_kitti_result_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     listed = (tmp_path / 'kitti' / 'ImageSets' / 'val.txt').read_text().split()
     assert sorted(file.stem for file in folder.glob('*.txt')) == sorted(listed)
     assert all(read_objects(file).scores is not None or not len(read_objects(file)) for file in folder.glob('*.txt'))
+
+
+def test_of_hundreds_of_metrics_the_main_ones_are_printed() -> None:
+    names = ['K/Car_3D_AP40_moderate_strict', 'K/Car_3D_AP40_moderate_loose', 'K/Car_3D_AP11_easy_strict']
+    assert main_metrics(names) == names[:1]
+    assert main_metrics(['mIoU', 'aAcc']) == ['mIoU', 'aAcc']
+    assert [plain(value) for value in (1, 0.5, float('nan'), 'x', torch.tensor(2.0))] == [1, 0.5, None, 'x', 2.0]
