@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,14 @@ from pointkd.core.errors import ConfigError, PointKDError, nearest
 from pointkd.io.checkpoints import load_weights
 from pointkd.io.safe import allow_log_history
 
+# Warnings of the packages about their own code, which no user of a stock config can do anything about.
+NOISE = (
+    'dir_offset and dir_limit_offset will be depressed',
+    'torch.meshgrid: in an upcoming release',
+    'DeprecationWarning: pos_bboxes is deprecated',
+    '``build_loss`` would be deprecated',
+    'Converting a tensor with requires_grad=True to a scalar',
+)
 SCOPE = 'mmdet3d'  # where a config without `default_scope` is looked up
 
 
@@ -31,6 +40,8 @@ def prepare() -> None:
     pointkd.ops.standin.install()
     pointkd.ops.sparse.prepare()
     allow_log_history()
+    for message in NOISE:
+        warnings.filterwarnings('ignore', message=message)
     if 'long' not in vars(np):  # numpy 1.24 dropped the name, mmdet3d's ground-truth sampler still writes `np.long`
         np.long = np.int64  # type: ignore[attr-defined]
 
