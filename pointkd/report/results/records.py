@@ -1,0 +1,97 @@
+"""The JSON of one run: written whole, read with a check of what the tables need."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pointkd.core.errors import DataError
+from pointkd.core.files import write_text
+from pointkd.report.results.parts import Column, Dataset
+
+DIFFICULTIES = ('easy', 'moderate', 'hard')
+METRICS = ('bbox', 'bev', '3d')
+# What every record has, and of which type.
+ENTRIES: dict[str, type | tuple[type, ...]] = {
+    'suite': str,
+    'dataset': str,
+    'row': str,
+    'seed': int,
+    'config': str,
+    'factor': (int, float),
+    'iterations': int,
+    'commit': str,
+    'numerics': dict,
+    'processor': str,
+    'torch': str,
+    'params': int,
+    'macs': int,
+    'frames': int,
+    'metrics': dict,
+    'train_seconds': (int, float, type(None)),
+    'losses': dict,
+    'curve': list,
+}
+_FLAT_LIST = re.compile(r'\[\s+([^\[\]{}]*?)\s+\]')
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the content of a JSON file that holds an object.
+
+    Raises:
+        DataError: it can't be read.
+    """
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError) as error:
+        raise DataError(f'{path}: can not be read as JSON ({error})') from error
+    if not isinstance(content, dict):
+        raise DataError(f'{path}: holds no JSON object')
+    return content
+
+
+def write_compact(path: Path, content: object) -> None:
+    """Write JSON atomically, indented, lists of plain values on one line; NaN is refused."""
+    text = json.dumps(content, indent=1, allow_nan=False)
+    write_text(path, _FLAT_LIST.sub(lambda found: '[' + re.sub(r'\s+', ' ', found.group(1)) + ']', text) + '\n')
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Return the record of a run.
+
+    Raises:
+        DataError: it can't be read, or an entry is missing or of another type.
+    """
+    record = read_json(path)
+    for name, kind in ENTRIES.items():
+        if name not in record or not isinstance(record[name], kind):
+            raise DataError(f'{path}: entry {name!r} is missing or of another type')
+    return record
+
+
+def column_value(record: Mapping[str, Any], dataset: Dataset, column: Column) -> float:
+    """Return the number of a column: the mean of its classes' APs, in percent.
+
+    Args:
+        record: of a run.
+        dataset: its data set.
+        column: which number. An AP of None (no detection speaks of it) counts as 0, as in KITTI's mean.
+
+    Raises:
+        DataError: an AP is missing, or is no number from 0 to 100.
+    """
+    position = DIFFICULTIES.index(column.difficulty)
+    values = []
+    for name in column.classes or dataset.classes:
+        try:
+            value = record['metrics'][column.overlaps][name][column.metric][position]
+        except (KeyError, IndexError, TypeError) as error:
+            raise DataError(f'no AP of {name}, {column.metric}, overlaps {column.overlaps}') from error
+        if value is not None and not (isinstance(value, int | float) and math.isfinite(value) and 0 <= value <= 100):
+            raise DataError(f'AP of {name}, {column.metric}, overlaps {column.overlaps} is {value}')
+        values.append(float(value or 0.0))
+    return sum(values) / len(values)

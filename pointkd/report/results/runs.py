@@ -1,0 +1,138 @@
+"""Carries one job out: train, detect, evaluate, count; whatever was done before a kill is not done again."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pointkd.core.errors import DataError
+from pointkd.core.files import write_json
+from pointkd.export.latency import processor
+from pointkd.report.results.data import frames_of
+from pointkd.report.results.history import History, read_history
+from pointkd.report.results.jobs import Job
+from pointkd.report.results.places import teacher_file
+from pointkd.report.results.processes import run_verb
+from pointkd.report.results.records import read_json
+from pointkd.report.results.scores import score
+
+STARTED = 'job.json'  # in a work folder: whose it is
+OUTPUT = 'output.txt'  # in a work folder: what the commands printed
+WEIGHTS = 'last.pth'
+COUNTS = '{\n "params"'  # how the JSON of `pointkd complexity` begins
+
+
+def carry_out(
+    job: Job, folder: Path, *, home: Path, data: Path, losses: list[str], size: Mapping[str, int] | None = None
+) -> dict[str, Any]:
+    """Train and evaluate, going on from what a killed run has left.
+
+    Args:
+        job: what to do.
+        folder: work folder; what another job left there is deleted.
+        home: the checkout.
+        data: the data set as training reads it.
+        losses: names of the detection losses.
+        size: `params` and `macs`, where they are known.
+
+    Returns:
+        The record of the run but for the name of its suite.
+
+    Raises:
+        TrainingError: a command failed.
+    """
+    identity = {'config': job.fingerprint(home), 'seed': job.seed}
+    claim(folder, identity)
+    history = History([], {}, 0.0)
+    weights = home / teacher_file(str(job.teacher))
+    if job.iterations:
+        train(job, folder, home, data)
+        history = read_history(folder, losses)
+        weights = folder / WEIGHTS
+    frames = frames_of(job.dataset, data, job.part)
+    metrics = score(job.dataset, data, detect(job, folder, home, data, weights), frames)
+    return {
+        'dataset': job.dataset.name,
+        'row': job.row,
+        **identity,
+        'factor': job.factor,
+        'iterations': job.iterations,
+        **provenance(home),
+        'numerics': asdict(job.numerics),
+        **(size or count(job, folder, home)),
+        'part': job.part,
+        'frames': len(frames),
+        'metrics': metrics,
+        'train_seconds': history.seconds if job.iterations else None,
+        'losses': history.losses,
+        'curve': history.curve,
+    }
+
+
+def claim(folder: Path, identity: Mapping[str, Any]) -> None:
+    """Make sure that a work folder belongs to a job: one of another job is deleted."""
+    written = folder / STARTED
+    if folder.is_dir() and not (written.is_file() and read_json(written) == identity):
+        shutil.rmtree(folder)
+    write_json(written, identity)
+
+
+def train(job: Job, folder: Path, home: Path, data: Path) -> None:
+    """Train to the last iteration, from the last checkpoint where there is one."""
+    words = ['train', str(home / job.config), '--work-dir', str(folder), '--data-root', str(data), '--no-pretrained']
+    words += ['--seed', str(job.seed)]
+    words += ['--amp'] if job.numerics.precision == 'bf16' else []
+    words += ['--resume'] if (folder / WEIGHTS).is_file() else []
+    words += ['--cfg-options', *job.words(data)]
+    run_verb(words, home=home, threads=job.numerics.threads, output=folder / OUTPUT)
+
+
+def detect(job: Job, folder: Path, home: Path, data: Path, weights: Path) -> Path:
+    """Write the detections on the evaluated frames; return the folder of result files."""
+    results = folder / 'results'
+    shutil.rmtree(results, ignore_errors=True)
+    words = ['test', str(home / job.config), str(weights), '--out', str(results), '--work-dir', str(folder / 'test')]
+    words += ['--data-root', str(data), '--no-pretrained', '--cfg-options', *job.words(data)]
+    run_verb(words, home=home, threads=job.numerics.threads, output=folder / OUTPUT)
+    return results / 'pred_instances_3d'
+
+
+def count(job: Job, folder: Path, home: Path) -> dict[str, int]:
+    """Return parameters and multiply-adds of a job's network."""
+    config = folder / 'network.py'
+    job.resolved(home).dump(str(config))
+    printed = run_verb(['complexity', str(config), '--json'], home=home, threads=1, output=folder / OUTPUT)
+    begin = printed.find(COUNTS)
+    if begin < 0:
+        raise DataError(f'{folder / OUTPUT}: `pointkd complexity --json` printed no counts')
+    counts, _ = json.JSONDecoder().raw_decode(printed[begin:])
+    return {'params': counts['params'], 'macs': counts['macs']}
+
+
+def provenance(home: Path) -> dict[str, str]:
+    """Return the code and the machine that a number comes from."""
+    return {'commit': commit(home), 'processor': processor(), 'torch': importlib.metadata.version('torch')}
+
+
+def commit(home: Path) -> str:
+    """Return the commit of a checkout, with `+changes` where its code or configs differ from it."""
+    environment = {**os.environ, 'GIT_OPTIONAL_LOCKS': '0'}
+
+    def git(*words: str) -> str:
+        try:
+            done = subprocess.run(['git', *words], cwd=home, env=environment, capture_output=True, text=True)
+        except OSError:
+            return ''
+        return done.stdout.strip() if done.returncode == 0 else ''
+
+    name = git('rev-parse', '--short=12', 'HEAD')
+    if not name:
+        return 'unknown'
+    return name + ('+changes' if git('status', '--porcelain', '--', 'pointkd', 'configs') else '')
