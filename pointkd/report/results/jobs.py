@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,9 +14,10 @@ from typing import Any
 
 from mmengine.config import Config
 
+from pointkd.core.errors import ConfigError
 from pointkd.io.blocks import is_read
 from pointkd.io.config import find_config
-from pointkd.io.options import apply_options
+from pointkd.io.options import apply_options, parse_value
 from pointkd.report.results.parts import TEACHER, Arm, Dataset, Numerics, Schedule
 from pointkd.report.results.places import teacher_file
 from pointkd.report.results.suite import Suite
@@ -213,11 +216,29 @@ def distill_options(suite: Suite, teacher: str | None, arm: Arm) -> dict[str, An
 def option_words(options: Mapping[str, Any]) -> list[str]:
     """Return changes as they are written behind `--cfg-options`.
 
+    Raises:
+        ConfigError: a value that can't be written there, such as a function.
+
     Example:
         >>> option_words({'train_cfg.max_iters': 5, '+distill': {'methods': []}})
         ['train_cfg.max_iters=5', "+distill={'methods': []}"]
     """
-    return [f'{key}={value!r}' for key, value in options.items()]
+    words = []
+    for key, value in options.items():
+        text = re.sub(r'\binf\b', '1e999', repr(value)) if _has_infinity(value) else repr(value)
+        if parse_value(text) != value:
+            raise ConfigError(f'{key}: {value!r} can not be written as an option; use numbers, texts, lists and dicts')
+        words.append(f'{key}={text}')
+    return words
+
+
+def _has_infinity(value: Any) -> bool:
+    """Return whether an infinite number is somewhere in nested containers."""
+    if isinstance(value, Mapping):
+        return any(_has_infinity(entry) for entry in value.values())
+    if isinstance(value, list | tuple):
+        return any(_has_infinity(entry) for entry in value)
+    return isinstance(value, float) and math.isinf(value)
 
 
 def resolve(home: Path, config: str, words: list[str]) -> Config:

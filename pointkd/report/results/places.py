@@ -72,6 +72,10 @@ class Places:
         """Weights of a teacher."""
         return self.home / teacher_file(name)
 
+    def shown(self, path: Path) -> Path:
+        """Return a path as messages show it, below the checkout."""
+        return path.relative_to(self.home)
+
     def records(self) -> list[Path]:
         """Return the JSONs of all runs that there are."""
         return sorted(self.documents.glob('*/*.json'))

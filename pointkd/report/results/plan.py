@@ -15,6 +15,7 @@ from pointkd.report.results.records import read_json, read_record
 from pointkd.report.results.suite import Suite
 
 DONE, STALE, MISSING, BLOCKED = 'done', 'stale', 'missing', 'blocked'
+OVERHEAD_S = 40.0  # of a run beside its iterations: starting three processes, evaluation
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def plan(suite: Suite, places: Places, state: State, seeds: int | None = None) -
     """Return the runs of a suite in the order in which they are made.
 
     Teachers come first. Core rows follow seed by seed, so that every row has seed 0 before any has seed 1; extension
-    rows follow row by row.
+    rows follow row by row, those of extension data sets last.
 
     Args:
         suite: the suite.
@@ -117,7 +118,7 @@ def ordered(suite: Suite, seeds: int | None = None) -> Iterator[tuple[Dataset, A
         yield from ((dataset, arm, seed) for dataset, arm in core if seed < number(arm))
     extension = [pair for pair in pairs if group_of(*pair) == EXTENSION]
     places = [arm.name for arm in suite.arms]
-    for dataset, arm in sorted(extension, key=lambda pair: places.index(pair[1].name)):
+    for dataset, arm in sorted(extension, key=lambda pair: (pair[0].group == EXTENSION, places.index(pair[1].name))):
         yield from ((dataset, arm, seed) for seed in range(number(arm)))
 
 
@@ -127,23 +128,16 @@ def group_of(dataset: Dataset, arm: Arm) -> str:
 
 
 def resolved_job(suite: Suite, state: State, dataset: Dataset, arm: Arm, seed: int) -> Job | str:
-    """Return the job of a run, or what is missing to know it.
-
-    The first run of an equal-time row fixes its factor: all its seeds train equally long, also if step times are
-    measured again.
-    """
+    """Return the job of a run, or what must be done first to know it."""
     chosen: Mapping[str, Any] = {}
     if arm.tuned:
         tried = state.tuning.get(dataset.name, {}).get(arm.name)
         if tried is None:
             return f'run --tune {arm.name} --dataset {dataset.name} first'
         chosen = tried['chosen']
-    factor: float | None = 1.0
-    if arm.equal_time_to is not None:
-        first = next(iter(state.of(dataset.name, arm.name).values()), None)
-        factor = float(first['factor']) if first else time_factor(state, dataset.name, arm)
-        if factor is None:
-            return f'run --calibrate --dataset {dataset.name} first: its iterations depend on step times'
+    factor = time_factor(state, dataset.name, arm)
+    if factor is None:
+        return f'run --calibrate --dataset {dataset.name} first: its iterations depend on step times'
     teacher = suite.teacher_of(dataset, arm)
     if teacher and suite.teachers[teacher].sha256 is None:
         return f'run --make-teacher {teacher} first, and write its sha256 into the suite'
@@ -151,8 +145,17 @@ def resolved_job(suite: Suite, state: State, dataset: Dataset, arm: Arm, seed: i
 
 
 def time_factor(state: State, dataset: str, arm: Arm) -> float | None:
-    """Return by how much an arm trains longer to take as long as another, None without calibration."""
-    own, other = state.step_ms(dataset, arm.name), state.step_ms(dataset, str(arm.equal_time_to))
+    """Return by how much an arm trains longer than the schedule says, None where it takes a calibration to know.
+
+    The first run of an equal-time row fixes its factor: all its seeds train equally long, also if step times are
+    measured again.
+    """
+    if arm.equal_time_to is None:
+        return 1.0
+    first = next(iter(state.of(dataset, arm.name).values()), None)
+    if first is not None:
+        return float(first['factor'])
+    own, other = state.step_ms(dataset, arm.name), state.step_ms(dataset, arm.equal_time_to)
     return round(other / own, 3) if own and other else None
 
 
@@ -163,20 +166,22 @@ def seconds_left(runs: Sequence[Run], state: State) -> tuple[float, int]:
         runs: of the suite.
         state: what has been measured.
     """
-    known = [expected_seconds(run, state) for run in runs if run.state in (MISSING, STALE) and run.row != TEACHER]
-    return sum(value for value in known if value is not None), sum(value is None for value in known)
+    expected = [expected_seconds(run, state) for run in runs if run.state in (MISSING, STALE)]
+    return sum(value for value in expected if value is not None), sum(value is None for value in expected)
 
 
 def expected_seconds(run: Run, state: State) -> float | None:
-    """Return how long the iterations of a run will take: by the calibration, else by runs that are done."""
-    if run.job is None or not run.job.iterations:
+    """Return how long a run will take: by the calibration, else by runs that are done; None where neither is there."""
+    if run.job is None:
         return None
+    if not run.job.iterations:
+        return OVERHEAD_S
     step = state.step_ms(run.dataset, run.row)
     if step is not None:
-        return step / 1e3 * run.job.iterations
+        return OVERHEAD_S + step / 1e3 * run.job.iterations
     done = [record for (dataset, _, _), record in state.records.items() if dataset == run.dataset]
     paces = [record['train_seconds'] / record['iterations'] for record in done if record['train_seconds']]
-    return statistics.median(paces) * run.job.iterations if paces else None
+    return OVERHEAD_S + statistics.median(paces) * run.job.iterations if paces else None
 
 
 def _teachers(suite: Suite, places: Places, state: State) -> Iterator[Run]:

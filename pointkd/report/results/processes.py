@@ -40,7 +40,7 @@ def run_verb(words: Sequence[str], *, home: Path, threads: int, output: Path) ->
         begin = file.tell()
         command = [sys.executable, '-m', 'pointkd.cli.main', *words]
         code = subprocess.run(
-            command, cwd=home, env=environment(threads), stdout=file, stderr=file, preexec_fn=_die_with_parent
+            command, cwd=home, env=environment(threads), stdout=file, stderr=file, preexec_fn=die_with_parent
         ).returncode
     if code in (130, -signal.SIGINT):
         raise KeyboardInterrupt
@@ -60,6 +60,6 @@ def environment(threads: int) -> dict[str, str]:
     return {**os.environ, **fixed, 'PYTHONPATH': os.pathsep.join(paths)}
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Ask the kernel to kill this process when its parent is gone, so that no orphan writes to a work folder."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -35,6 +36,7 @@ ENTRIES: dict[str, type | tuple[type, ...]] = {
     'train_seconds': (int, float, type(None)),
     'losses': dict,
     'curve': list,
+    'digest': str,
 }
 _FLAT_LIST = re.compile(r'\[\s+([^\[\]{}]*?)\s+\]')
 
@@ -58,6 +60,19 @@ def write_compact(path: Path, content: object) -> None:
     """Write JSON atomically, indented, lists of plain values on one line; NaN is refused."""
     text = json.dumps(content, indent=1, allow_nan=False)
     write_text(path, _FLAT_LIST.sub(lambda found: '[' + re.sub(r'\s+', ' ', found.group(1)) + ']', text) + '\n')
+
+
+def write_record(path: Path, record: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the record of a run atomically, with a digest of itself; return what was written."""
+    sealed = {**record, 'digest': digest(record)}
+    write_compact(path, sealed)
+    return sealed
+
+
+def digest(record: Mapping[str, Any]) -> str:
+    """Return 16 hex digits that change with any entry but `digest`: a number changed by hand does not go unseen."""
+    content = {name: value for name, value in record.items() if name != 'digest'}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def read_record(path: Path) -> dict[str, Any]:

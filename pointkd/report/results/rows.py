@@ -1,0 +1,74 @@
+"""The rows of the tables: what each row's runs say, before it becomes text or a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pointkd.report.results.parts import TEACHER, Column, Dataset
+from pointkd.report.results.plan import State, group_of
+from pointkd.report.results.records import column_value
+from pointkd.report.results.statistics import Difference, Spread, paired_difference, spread
+from pointkd.report.results.suite import Suite
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a data set's tables.
+
+    Attributes:
+        name: of the arm, or 'teacher'.
+        title: in words.
+        group: 'core' or 'extension'.
+        records: of its runs, by seed.
+        step_ms: calibrated time of a training step, None where it was not measured.
+        control: the row that it is compared to, None for none.
+    """
+
+    name: str
+    title: str
+    group: str
+    records: Mapping[int, Mapping[str, Any]]
+    step_ms: float | None = None
+    control: Row | None = None
+
+    def values(self, dataset: Dataset, column: Column) -> dict[int, float]:
+        """Return the number of a column by seed."""
+        return {seed: column_value(record, dataset, column) for seed, record in self.records.items()}
+
+    def spread(self, dataset: Dataset, column: Column) -> Spread | None:
+        """Return mean and deviation of a column, None without runs."""
+        return spread(list(self.values(dataset, column).values()))
+
+    def difference(self, dataset: Dataset, column: Column) -> Difference | None:
+        """Return the paired difference to the control, None where no seed is in both."""
+        if self.control is None:
+            return None
+        return paired_difference(self.values(dataset, column), self.control.values(dataset, column))
+
+    def number(self, name: str) -> int | None:
+        """Return `params` or `macs` of the network, None without runs."""
+        return next((int(record[name]) for record in self.records.values()), None)
+
+
+def rows_of(suite: Suite, dataset: Dataset, state: State) -> list[Row]:
+    """Return the rows of a data set: its teacher, core rows, extension rows, each in the order of the suite."""
+    rows: list[Row] = []
+    if dataset.teacher is not None:
+        rows.append(Row(TEACHER, 'teacher', dataset.group, state.of(dataset.name, TEACHER)))
+    plain = {
+        arm.name: Row(
+            name=arm.name,
+            title=arm.title,
+            group=group_of(dataset, arm),
+            records=state.of(dataset.name, arm.name),
+            step_ms=state.step_ms(dataset.name, arm.name),
+        )
+        for arm in suite.arms_of(dataset)
+    }
+    for arm in suite.arms_of(dataset):
+        row, other = plain[arm.name], suite.compared_to(arm)
+        control = plain.get(other) if other is not None else None
+        rows.append(Row(row.name, row.title, row.group, row.records, row.step_ms, control))
+    return sorted(rows, key=lambda row: row.group)  # core before extension; stable
