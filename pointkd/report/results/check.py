@@ -21,12 +21,16 @@ from pointkd.report.results.tune import grid_settings
 
 def mismatches(suite: Suite, places: Places) -> list[str]:
     """Return a line for everything that does not match."""
+    found: list[str] = []
     try:
         state = State.read(places)
-        found = [*_teachers(suite, places), *_records(suite, places, state), *_tuning(suite, places, state)]
-        return found + list(_pages(suite, places, state))
+        found.extend(_teachers(suite, places))
+        found.extend(_records(suite, places, state))
+        found.extend(_tuning(suite, places, state))
+        found.extend(_pages(suite, places, state))
     except PointKDError as error:
-        return [str(error)]
+        found.append(str(error))
+    return found
 
 
 def _teachers(suite: Suite, places: Places) -> Iterator[str]:

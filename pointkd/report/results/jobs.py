@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import math
@@ -247,15 +246,9 @@ def resolve(home: Path, config: str, words: list[str]) -> Config:
     Raises:
         ConfigError: the file or a key does not exist.
     """
-    resolved = Config(_read(find_config(home / config)).to_dict())
+    resolved = Config.fromfile(find_config(home / config), import_custom_modules=False)
     apply_options(resolved._cfg_dict, words)
     return resolved
-
-
-@functools.cache
-def _read(file: Path) -> Config:
-    """Return a config file as it is."""
-    return Config.fromfile(file, import_custom_modules=False)
 
 
 def effective(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -180,7 +180,11 @@ def expected_seconds(run: Run, state: State) -> float | None:
     if step is not None:
         return OVERHEAD_S + step / 1e3 * run.job.iterations
     done = [record for (dataset, _, _), record in state.records.items() if dataset == run.dataset]
-    paces = [record['train_seconds'] / record['iterations'] for record in done if record['train_seconds']]
+    paces = [
+        record['train_seconds'] / record['iterations']
+        for record in done
+        if record['train_seconds'] and record['iterations']
+    ]
     return OVERHEAD_S + statistics.median(paces) * run.job.iterations if paces else None
 
 

@@ -49,6 +49,7 @@ def carry_out(
         TrainingError: a command failed.
     """
     identity = {'config': job.fingerprint(home), 'seed': job.seed}
+    made = provenance(home)
     claim(folder, identity)
     history = History([], {}, 0.0)
     weights = home / teacher_file(str(job.teacher))
@@ -64,7 +65,7 @@ def carry_out(
         **identity,
         'factor': job.factor,
         'iterations': job.iterations,
-        **provenance(home),
+        **made,
         'numerics': asdict(job.numerics),
         **(size or count(job, folder, home)),
         'part': job.part,
