@@ -23,9 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument('--list', action='store_true', help='only say what is done, what is missing, how long it takes')
     what.add_argument('--tables', action='store_true', help='only write tables and plots of what is done')
     what.add_argument('--check', action='store_true', help='do tables, JSONs and the suite match? exit code 1 if not')
-    what.add_argument(
-        '--calibrate', action='store_true', help='time a step of every row; nothing else may run'
-    )
+    what.add_argument('--calibrate', action='store_true', help='time a step of every row; nothing else may run')
     what.add_argument('--tune', metavar='ARM', help="try an arm's grid on the validation frames")
     what.add_argument('--make-teacher', metavar='NAME', help='train a teacher and pack it into data/teachers')
     parser.add_argument('--only', nargs='+', default=[], metavar='ARM', help='only these rows (`teacher` is one)')

@@ -26,9 +26,8 @@ def render(suite: Suite, state: State, pictures: str) -> str:
     parts = [f'## {suite.title}', _how(suite)]
     for dataset in suite.datasets:
         rows = rows_of(suite, dataset, state)
-        parts += [f'### {dataset.title}', accuracy_table(dataset, rows), _reading(suite, dataset, state, rows)]
-        if any(row.control for row in rows):
-            parts.append(difference_table(dataset, rows))
+        parts += [f'### {dataset.title}', accuracy_table(dataset, rows), _reading(dataset, state, rows)]
+        parts.append(difference_table(dataset, rows))
         plots = plots_of(suite, dataset, state)
         if plots:
             parts.append('\n'.join(f'![{dataset.title}: {plot.title}]({pictures}{plot.name})' for plot in plots))
@@ -49,17 +48,17 @@ def accuracy_table(dataset: Dataset, rows: Sequence[Row]) -> str:
 
 
 def difference_table(dataset: Dataset, rows: Sequence[Row]) -> str:
-    """Return the table of paired differences with their intervals."""
+    """Return the table of paired differences with their intervals, '' where no seed is in both rows of a pair."""
     header = ['row', 'compared to', 'pairs', *(column.title for column in dataset.columns)]
-    lines = []
+    lines, shown = [], []
     for row in rows:
-        if row.control is None:
-            continue
         differences = [row.difference(dataset, column) for column in dataset.columns]
-        pairs = str(differences[0].n) if differences[0] else '0'
-        cells = [difference_text(value) for value in differences]
-        lines.append([row.title, row.control.title, pairs, *cells])
-    return markdown(header, with_heading(lines, [row for row in rows if row.control]))
+        present = [difference for difference in differences if difference is not None]
+        if row.control is None or not present:
+            continue
+        shown.append(row)
+        lines.append([row.title, row.control.title, str(present[0].n), *map(difference_text, present)])
+    return markdown(header, with_heading(lines, shown)) if lines else ''
 
 
 def spread_text(value: Spread | None) -> str:
@@ -74,15 +73,13 @@ def spread_text(value: Spread | None) -> str:
     return f'{value.mean:.1f}' + ('' if value.std is None else f' ± {value.std:.1f}')
 
 
-def difference_text(value: Difference | None) -> str:
+def difference_text(value: Difference) -> str:
     """Return a difference with its 95 % interval.
 
     Example:
         >>> difference_text(Difference(1.24, 0.5, 3)), difference_text(Difference(-1.24, None, 1))
         ('+1.2 [+0.7, +1.7]', '-1.2 (one run)')
     """
-    if value is None:
-        return NOT_RUN
     if value.half_width is None:
         return f'{value.mean:+.1f} (one run)'
     return f'{value.mean:+.1f} [{value.mean - value.half_width:+.1f}, {value.mean + value.half_width:+.1f}]'
@@ -122,7 +119,7 @@ def _how(suite: Suite) -> str:
     )
 
 
-def _reading(suite: Suite, dataset: Dataset, state: State, rows: Sequence[Row]) -> str:
+def _reading(dataset: Dataset, state: State, rows: Sequence[Row]) -> str:
     """Return what the numbers of a data set come from."""
     records = [record for row in rows for record in row.records.values()]
     schedule = dataset.schedule
