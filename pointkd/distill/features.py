@@ -1,6 +1,7 @@
 """What a tap hands to a method: maps, voxels, points or logits, with where they are in space.
 
-Methods see these, never modules. `samples()` gives every kind as plain rows, one set a sample of the batch.
+Methods see these, never modules. `rows()` gives the elements of every kind as plain rows, `places()` says which of them
+belong to which sample, and `samples()` gives the rows of each sample.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Rows:
-    """The elements of one sample.
+    """Elements of a batch or of one sample.
 
     Attributes:
         values: (M, C) features.
@@ -60,9 +61,41 @@ class Rows:
     def __len__(self) -> int:
         return int(self.values.shape[0])
 
+    def take(self, places: Tensor) -> Rows:
+        """Return the elements at some places (int64)."""
+        positions, counts = self.positions, self.counts
+        return Rows(
+            self.values.index_select(0, places),
+            None if positions is None else positions.index_select(0, places),
+            None if counts is None else counts.index_select(0, places),
+        )
+
+
+class _Samples:
+    """What features of every kind can do with their rows."""
+
+    def rows(self) -> Rows:
+        """Return all elements of the batch."""
+        raise NotImplementedError
+
+    def places(self) -> list[Tensor]:
+        """Return where each sample's elements stand among the rows, (M,) int64."""
+        raise NotImplementedError
+
+    def samples(self) -> list[Rows]:
+        """Return the elements of each sample."""
+        rows = self.rows()
+        return [rows.take(places) for places in self.places()]
+
+
+def _in_blocks(samples: int, elements: int, like: Tensor) -> list[Tensor]:
+    """Return the places of samples that lie one behind the other, equally many elements each."""
+    places = torch.arange(samples * elements, device=like.device)
+    return list(places.reshape(samples, elements))
+
 
 @dataclass(frozen=True)
-class Map:
+class Map(_Samples):
     """A dense map: values (N, C, H, W); H is y, W is x on a bird's-eye map with a grid."""
 
     values: Tensor
@@ -80,21 +113,25 @@ class Map:
         """Return the same map with other values."""
         return replace(self, values=values)
 
-    def samples(self) -> list[Rows]:
-        """Return the cells of each sample as rows, in row-major order (y, then x)."""
-        _, _, height, width = self.values.shape
+    def rows(self) -> Rows:
+        """Return the cells, sample after sample, each in row-major order (y, then x)."""
+        batch, width, height, length = self.values.shape
         y, x = torch.meshgrid(
             torch.arange(height, device=self.values.device),
-            torch.arange(width, device=self.values.device),
+            torch.arange(length, device=self.values.device),
             indexing='ij',
         )
         index = torch.stack([torch.zeros_like(y), y, x], dim=-1).reshape(-1, 3)  # (H*W, 3) z, y, x
         positions = self.grid.centres(index) if self.grid else index.flip(-1).float()
-        return [Rows(cells.flatten(1).t(), positions) for cells in self.values]
+        return Rows(self.values.permute(0, 2, 3, 1).reshape(-1, width), positions.repeat(batch, 1))
+
+    def places(self) -> list[Tensor]:
+        """Return where each sample's cells stand among the rows."""
+        return _in_blocks(len(self.values), self.values.shape[2] * self.values.shape[3], self.values)
 
 
 @dataclass(frozen=True)
-class Voxels:
+class Voxels(_Samples):
     """Sparse voxels or pillars of a batch.
 
     Attributes:
@@ -130,19 +167,18 @@ class Voxels:
         counts = None if self.counts is None else self.counts[index]
         return replace(self, values=self.values[index], coords=self.coords[index], counts=counts)
 
-    def samples(self) -> list[Rows]:
-        """Return the voxels of each sample, in their order."""
+    def rows(self) -> Rows:
+        """Return the voxels in their order."""
         positions = self.grid.centres(self.coords[:, 1:]) if self.grid else self.coords[:, 1:].flip(-1).float()
-        rows = []
-        for sample in range(self.batch_size):
-            inside = self.coords[:, 0] == sample
-            counts = None if self.counts is None else self.counts[inside]
-            rows.append(Rows(self.values[inside], positions[inside], counts))
-        return rows
+        return Rows(self.values, positions, self.counts)
+
+    def places(self) -> list[Tensor]:
+        """Return where each sample's voxels stand among the rows, ascending."""
+        return [torch.nonzero(self.coords[:, 0] == sample).flatten() for sample in range(self.batch_size)]
 
 
 @dataclass(frozen=True)
-class Points:
+class Points(_Samples):
     """Points of a batch: values (B, N, C), positions (B, N, 3) metres."""
 
     values: Tensor
@@ -164,13 +200,17 @@ class Points:
         """Return the same points with other values."""
         return replace(self, values=values)
 
-    def samples(self) -> list[Rows]:
-        """Return the points of each sample."""
-        return [Rows(values, positions) for values, positions in zip(self.values, self.positions, strict=True)]
+    def rows(self) -> Rows:
+        """Return the points, sample after sample."""
+        return Rows(self.values.flatten(0, 1), self.positions.flatten(0, 1))
+
+    def places(self) -> list[Tensor]:
+        """Return where each sample's points stand among the rows."""
+        return _in_blocks(self.values.shape[0], self.values.shape[1], self.values)
 
 
 @dataclass(frozen=True)
-class Logits:
+class Logits(_Samples):
     """Class scores before the activation.
 
     Attributes:
@@ -209,9 +249,14 @@ class Logits:
         maps = self.values.reshape(batch, -1, self.num_classes, height, width)
         return maps.permute(0, 3, 4, 1, 2).reshape(batch, -1, self.num_classes)
 
-    def samples(self) -> list[Rows]:
-        """Return the class scores of each sample as rows."""
-        return [Rows(rows) for rows in self.class_rows()]
+    def rows(self) -> Rows:
+        """Return the class scores, sample after sample."""
+        return Rows(self.class_rows().flatten(0, 1))
+
+    def places(self) -> list[Tensor]:
+        """Return where each sample's class scores stand among the rows."""
+        rows = self.class_rows()
+        return _in_blocks(rows.shape[0], rows.shape[1], rows)
 
 
 Feature = Map | Voxels | Points | Logits

@@ -61,10 +61,11 @@ STAGES = (
     ('pointkd.distill.distiller', 'Distiller._distil'),
     ('pointkd.distill.reading', 'Reader.read'),
     ('pointkd.distill.term', 'match'),
-    ('pointkd.distill.methods.local_graph', 'candidate_sets'),
+    ('pointkd.distill.methods.local_graph', 'candidates'),
     ('pointkd.distill.methods.local_graph', 'build_graph'),
     ('pointkd.distill.methods.local_graph', 'knn'),
-    ('pointkd.distill.methods.local_graph', 'graph_loss'),
+    ('pointkd.distill.methods._graph_layers', 'graph_loss'),
+    ('pointkd.distill.methods._graph_layers', 'edge_loss'),
     ('pointkd.distill.methods.local_graph', '_watched'),
     ('pointkd.distill.methods.local_graph', '_scalars'),
     ('pointkd.distill.collapse', 'CollapseWatch.look'),
@@ -85,6 +86,7 @@ class Trainee:
         self.model = self.runner.model.train()
         wrapper = self.runner.build_optim_wrapper(self.runner.optim_wrapper)
         self.optimiser = guarded(wrapper)
+        self.steps = 0
         for group in wrapper.param_groups:
             group['lr'] = 0.0
 
@@ -100,6 +102,9 @@ class Trainee:
 
     def step(self, batch: dict[str, Any]) -> None:
         """Make one training step on a raw batch."""
+        if hasattr(self.model, 'set_progress'):
+            self.model.set_progress(self.steps, 1000)
+        self.steps += 1
         self.model.train_step(batch, optim_wrapper=self.optimiser)
 
     def teach(self, batch: dict[str, Any], *, whole: bool = False) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.nn.functional import embedding_bag
 
 from pointkd.core.check import check_shape
 from pointkd.core.errors import ConfigError, nearest
@@ -173,3 +176,78 @@ def graph_loss(student: Tensor, teacher: Tensor, weights: Tensor) -> Tensor:
         if not squares.numel():
             return squares.sum()
         return (squares.mean(dim=(1, 2)) * weights.detach().to(squares.dtype)).mean()
+
+
+def edge_loss(gap: Tensor, centres: Tensor, neighbours: Tensor, weights: Tensor, form: str) -> Tensor:
+    """Return `graph_loss` of plain edges (no layer, no pooling) without ever holding an edge.
+
+    Edges are linear in the features, so what two of them differ by is the same edge of the gap `d = f_S - f_T`. For the
+    two forms with a difference its square is `|d_i|² + |d_j - d_i|²`; summed over the K neighbours of a centre,
+
+        `2K |d_i|² + Σ_j |d_j|² - 2 d_i · Σ_j d_j`,
+
+    and without the difference `K |d_i|² + Σ_j |d_j|²`. The first is at least 0.38 (K |d_i|² + Σ_j |d_j|²), so little is
+    lost to rounding.
+
+    Args:
+        gap: (M, C) student's minus teacher's features.
+        centres: (N,) int64.
+        neighbours: (N, K) int64.
+        weights: (N,), no gradient reaches it.
+        form: one of `EDGE_FORMS`.
+
+    Returns:
+        Scalar, as `graph_loss` on `edge_features` of both sides; 0 with a gradient path where there are no centres.
+
+    Raises:
+        ShapeError: centres, neighbours and weights don't belong together.
+        ConfigError: no such form.
+    Cost: O(N·K·C) time, O(N·(K+C) + M·C) memory.
+    """
+    _, width = check_shape(gap, 'M C', 'gap').values()
+    rows, count = check_shape(neighbours, 'N K', 'neighbours').values()
+    check_shape(centres, str(rows), 'centres')
+    check_shape(weights, str(rows), 'weights')
+    if form not in EDGE_FORMS:
+        raise ConfigError(f'edge: no form {form!r}: {nearest(form, EDGE_FORMS)}')
+    with full_precision(gap):
+        gap = widen(gap)
+        centre = gap.index_select(0, centres)  # (N, C)
+        if not rows * count * width:
+            return centre.sum()
+        squares = gap.square().sum(1)  # (M,)
+        around = squares.index_select(0, neighbours.flatten()).reshape(rows, count).sum(1)  # (N,)
+        error = around + count * squares.index_select(0, centres)
+        if form != 'neighbor_centre':
+            inner = (centre * neighbour_sum(gap, neighbours)).sum(1)
+            error = error + count * squares.index_select(0, centres) - 2 * inner
+        return (error * weights.detach().to(error.dtype)).mean() / (2 * count * width)
+
+
+def neighbour_sum(features: Tensor, neighbours: Tensor) -> Tensor:
+    """Return the sum of each centre's neighbours.
+
+    Args:
+        features: (M, C).
+        neighbours: (N, K) int64, N and K above 0.
+
+    Returns:
+        (N, C).
+    """
+    return _NeighbourSum.apply(features, neighbours)
+
+
+class _NeighbourSum(torch.autograd.Function):
+    """`features[neighbours].sum(1)` without the (N, K, C) in between, and a backward that needs no sorting."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, neighbours: Tensor) -> Tensor:
+        ctx.save_for_backward(neighbours)
+        ctx.rows = len(features)
+        return embedding_bag(neighbours, features, mode='sum')
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (neighbours,) = ctx.saved_tensors
+        spread = gradient.unsqueeze(1).expand(-1, neighbours.shape[1], -1).flatten(0, 1)  # (N*K, C)
+        return gradient.new_zeros(ctx.rows, gradient.shape[1]).index_add_(0, neighbours.flatten(), spread), None

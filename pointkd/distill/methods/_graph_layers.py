@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from torch.nn.functional import batch_norm
 
 from pointkd.core.errors import ConfigError, nearest
-from pointkd.distill.functional import EDGE_FORMS, edge_features
+from pointkd.distill.functional import EDGE_FORMS, edge_features, edge_loss, graph_loss, pool_edges
 
 Views = list[tuple[Tensor, Tensor]]  # the student's and the teacher's graph features (N, K, C') of every candidate set
+WATCHED_ROWS = 4096  # graph features of a batch that the collapse watch gets to see
 AGGREGATORS = ('linear', 'conv')
 
 
@@ -20,8 +21,8 @@ class Graph:
     """The local graphs of one candidate set.
 
     Attributes:
-        centres: (N,) elements.
-        neighbours: (N, K) elements.
+        centres: (N,) int64, rows of the batch.
+        neighbours: (N, K) int64, rows.
         weights: (N,) with mean 1.
     """
 
@@ -30,8 +31,8 @@ class Graph:
     weights: Tensor
 
 
-class RawEdges(nn.Module):
-    """The edges as they are, 2C numbers each.
+class EdgeLayer(nn.Module):
+    """What looks at the edges of both sides.
 
     Args:
         edge: form of the edges.
@@ -41,23 +42,58 @@ class RawEdges(nn.Module):
         super().__init__()
         self.edge = edge
 
-    def forward(self, students: list[Tensor], teachers: list[Tensor], graphs: list[Graph]) -> Views:
-        """Return the student's and the teacher's edges, each (N, K, 2C), of every set.
+    def views(self, student: Tensor, teacher: Tensor, graphs: list[Graph]) -> Views:
+        """Return the student's and the teacher's graph features, each (N, K, C'), of every candidate set.
 
         Args:
-            students: features (M, C) of each candidate set.
-            teachers: features (M, C).
+            student: features (T, C_S) of the batch.
+            teacher: features (T, C_T).
             graphs: of each set.
         """
-        views = []
-        for student, teacher, graph in zip(students, teachers, graphs, strict=True):
-            with torch.no_grad():
-                theirs = edge_features(teacher, graph.centres, graph.neighbours, self.edge)
-            views.append((edge_features(student, graph.centres, graph.neighbours, self.edge), theirs))
-        return views
+        raise NotImplementedError
+
+    def forward(
+        self, student: Tensor, teacher: Tensor, graphs: list[Graph], pooling: str
+    ) -> tuple[list[Tensor], Views]:
+        """Return the loss of each candidate set, and graph features to watch (arguments as in `views`)."""
+        views = self.views(student, teacher, graphs)
+        views = [(pool_edges(ours, pooling), pool_edges(theirs, pooling)) for ours, theirs in views]
+        losses = [graph_loss(ours, theirs, graph.weights) for (ours, theirs), graph in zip(views, graphs, strict=True)]
+        return losses, views
 
 
-class FrozenLayer(nn.Module):
+class RawEdges(EdgeLayer):
+    """The edges as they are, 2C numbers each."""
+
+    def views(self, student: Tensor, teacher: Tensor, graphs: list[Graph]) -> Views:
+        """Return the edges of both sides."""
+        return [
+            (
+                edge_features(student, graph.centres, graph.neighbours, self.edge),
+                edge_features(teacher, graph.centres, graph.neighbours, self.edge),
+            )
+            for graph in graphs
+        ]
+
+    def forward(
+        self, student: Tensor, teacher: Tensor, graphs: list[Graph], pooling: str
+    ) -> tuple[list[Tensor], Views]:
+        """Return what `EdgeLayer` does; without pooling by sums over the elements, and only some edges to watch."""
+        if pooling != 'none':
+            return super().forward(student, teacher, graphs, pooling)
+        gap = student - teacher
+        losses = [edge_loss(gap, graph.centres, graph.neighbours, graph.weights, self.edge) for graph in graphs]
+        with torch.no_grad():
+            return losses, self.views(student, teacher, thinned(graphs, WATCHED_ROWS))
+
+
+def thinned(graphs: list[Graph], edges: int) -> list[Graph]:
+    """Return graphs with evenly fewer centres, so that they have about so many edges in all."""
+    step = max(1, sum(graph.neighbours.numel() for graph in graphs) // edges)
+    return [Graph(graph.centres[::step], graph.neighbours[::step], graph.weights[::step]) for graph in graphs]
+
+
+class FrozenLayer(EdgeLayer):
     """One fixed projection with orthonormal rows, the same for both sides.
 
     With the aggregator `conv` each channel is then normalised by the mean and spread of the *teacher's* edges in the
@@ -73,20 +109,17 @@ class FrozenLayer(nn.Module):
     weight: Tensor
 
     def __init__(self, width: int, channels: int, edge: str, aggregator: str) -> None:
-        super().__init__()
-        self.edge = edge
+        super().__init__(edge)
         self.normalised = is_conv(aggregator)
         self.register_buffer('weight', nn.init.orthogonal_(torch.empty(channels, 2 * width)))
 
-    def forward(self, students: list[Tensor], teachers: list[Tensor], graphs: list[Graph]) -> Views:
-        """Return what `RawEdges` does, in (N, K, channels)."""
-        views = []
-        for student, teacher, graph in zip(students, teachers, graphs, strict=True):
-            with torch.no_grad():
-                theirs = project_edges(teacher, graph, self.weight, self.edge)
-            ours = project_edges(student, graph, self.weight, self.edge)
-            views.append(self._normalise(ours, theirs) if self.normalised and theirs.numel() else (ours, theirs))
-        return views
+    def views(self, student: Tensor, teacher: Tensor, graphs: list[Graph]) -> Views:
+        """Return both sides' projected edges, (N, K, channels)."""
+        with torch.no_grad():
+            theirs = project_edges(teacher, graphs, self.weight, self.edge)
+        ours = project_edges(student, graphs, self.weight, self.edge)
+        views = list(zip(ours, theirs, strict=True))
+        return [self._normalise(*view) if self.normalised and view[1].numel() else view for view in views]
 
     @staticmethod
     def _normalise(ours: Tensor, theirs: Tensor) -> tuple[Tensor, Tensor]:
@@ -95,7 +128,7 @@ class FrozenLayer(nn.Module):
         return ((ours - mean) * scale).relu(), ((theirs - mean) * scale).relu()
 
 
-class TrainedLayers(nn.Module):
+class TrainedLayers(EdgeLayer):
     """One trained layer a side, as released: 1x1 convolution without bias, then (for `conv`) batch norm and ReLU.
 
     Args:
@@ -107,26 +140,23 @@ class TrainedLayers(nn.Module):
     """
 
     def __init__(self, student: int, teacher: int, channels: int, edge: str, aggregator: str) -> None:
-        super().__init__()
-        self.edge = edge
+        super().__init__(edge)
         self.student = nn.Linear(2 * student, channels, bias=False)
         self.teacher = nn.Linear(2 * teacher, channels, bias=False)
         conv = is_conv(aggregator)
         self.student_norm = nn.BatchNorm1d(channels) if conv else None
         self.teacher_norm = nn.BatchNorm1d(channels) if conv else None
 
-    def forward(self, students: list[Tensor], teachers: list[Tensor], graphs: list[Graph]) -> Views:
-        """Return what `RawEdges` does, in (N, K, channels); batch norm sees the edges of all sets."""
-        ours = self._view(students, graphs, self.student.weight, self.student_norm)
-        theirs = self._view(teachers, graphs, self.teacher.weight, self.teacher_norm)
+    def views(self, student: Tensor, teacher: Tensor, graphs: list[Graph]) -> Views:
+        """Return each side's own view, (N, K, channels); batch norm sees the edges of all sets."""
+        ours = self._view(student, graphs, self.student.weight, self.student_norm)
+        theirs = self._view(teacher, graphs, self.teacher.weight, self.teacher_norm)
         return list(zip(ours, theirs, strict=True))
 
-    def _view(
-        self, features: list[Tensor], graphs: list[Graph], weight: Tensor, norm: nn.BatchNorm1d | None
-    ) -> list[Tensor]:
+    def _view(self, features: Tensor, graphs: list[Graph], weight: Tensor, norm: nn.BatchNorm1d | None) -> list[Tensor]:
         """Return one side's edges."""
-        views = [project_edges(*pair, weight, self.edge) for pair in zip(features, graphs, strict=True)]
-        if norm is None:
+        views = project_edges(features, graphs, weight, self.edge)
+        if norm is None or not views:
             return views
         rows = torch.cat([view.flatten(0, 1) for view in views])  # (edges, channels)
         rows = normalise_rows(norm, rows).relu()
@@ -134,20 +164,20 @@ class TrainedLayers(nn.Module):
         return [part.reshape(view.shape) for part, view in zip(parts, views, strict=True)]
 
 
-def project_edges(features: Tensor, graph: Graph, weight: Tensor, edge: str) -> Tensor:
-    """Return `edge_features(...) @ weight.T` (N, K, C') without ever holding the edges.
+def project_edges(features: Tensor, graphs: list[Graph], weight: Tensor, edge: str) -> list[Tensor]:
+    """Return `edge_features(...) @ weight.T`, (N, K, C') of each set, without ever holding the edges.
 
-    A linear map of an edge is one map of its neighbour plus one of its centre, so the M elements are mapped first.
+    A linear map of an edge is one map of its neighbour plus one of its centre, so the elements are mapped first.
 
     Args:
-        features: (M, C).
-        graph: centres and neighbours.
+        features: (T, C).
+        graphs: centres and neighbours of each set.
         weight: (C', 2C).
         edge: one of `EDGE_FORMS`.
 
     Raises:
         ConfigError: no such form.
-    Cost: O(M·C·C' + N·K·C') time, O(N·K·C') memory.
+    Cost: O(T·C·C' + N·K·C') time, O(N·K·C') memory.
     """
     first, second = weight.chunk(2, dim=1)
     if edge == 'neighbor_centre':
@@ -158,10 +188,13 @@ def project_edges(features: Tensor, graph: Graph, weight: Tensor, edge: str) -> 
         of_neighbour, of_centre = -first, first + second
     else:
         raise ConfigError(f'edge: no form {edge!r}: {nearest(edge, EDGE_FORMS)}')
-    count, neighbors = graph.neighbours.shape
-    neighbour = (features @ of_neighbour.t()).index_select(0, graph.neighbours.flatten())
-    centre = features.index_select(0, graph.centres) @ of_centre.t()
-    return neighbour.reshape(count, neighbors, len(weight)) + centre.unsqueeze(1)
+    mapped = features @ of_neighbour.t()  # (T, C')
+    projected = []
+    for graph in graphs:
+        neighbour = mapped.index_select(0, graph.neighbours.flatten()).unflatten(0, graph.neighbours.shape)
+        centre = features.index_select(0, graph.centres) @ of_centre.t()
+        projected.append(neighbour + centre.unsqueeze(1))
+    return projected
 
 
 def normalise_rows(norm: nn.BatchNorm1d, rows: Tensor) -> Tensor:

@@ -17,30 +17,38 @@ SCORES = ('counts', 'log_counts', 'channel_max', 'confidence')
 
 @dataclass(frozen=True)
 class CandidateSet:
-    """Elements that may be centres and neighbours of each other.
+    """Elements that may be centres and neighbours of each other, in an order that doesn't depend on how they came.
 
     Attributes:
-        student: (M, C_S), with gradient.
-        teacher: (M, C_T).
+        places: (M,) int64, where they stand among the rows of the batch.
         positions: (M, 3).
         score: (M,) importance.
     """
 
-    student: Tensor
-    teacher: Tensor
+    places: Tensor
     positions: Tensor
     score: Tensor
 
-    def sorted(self) -> CandidateSet:
-        """Return the elements in the order of their positions, so that ties don't depend on how they came."""
-        order = spatial_order(self.positions)
-        return CandidateSet(self.student[order], self.teacher[order], self.positions[order], self.score[order])
+
+@dataclass(frozen=True)
+class Candidates:
+    """The elements of a batch.
+
+    Attributes:
+        student: (T, C_S) rows, with gradient.
+        teacher: (T, C_T).
+        sets: in which graphs are drawn: one a sample, or one for the whole batch.
+    """
+
+    student: Tensor
+    teacher: Tensor
+    sets: list[CandidateSet]
 
 
-def candidate_sets(
+def candidates(
     student: Feature, teacher: Feature, score: str | None, confidence: Feature | None, whole_batch: bool
-) -> list[CandidateSet]:
-    """Return one set a sample, or one for the whole batch.
+) -> Candidates:
+    """Return the elements of two features with one set a sample, or one for the whole batch.
 
     Args:
         student: feature on the same elements as the teacher's.
@@ -52,19 +60,22 @@ def candidate_sets(
     Raises:
         ConfigError: the feature can't have this score.
     """
+    ours, theirs = student.rows(), teacher.rows()
+    if theirs.positions is None:
+        raise ConfigError(f'local graphs need elements with positions; {type(teacher).__name__} has none')
+    counts = theirs.counts if theirs.counts is not None else ours.counts
+    positions = theirs.positions.detach()
+    rows = Rows(widen(theirs.values.detach()), positions, counts)
     sets = []
-    for sample, (ours, theirs) in enumerate(zip(student.samples(), teacher.samples(), strict=True)):
-        if theirs.positions is None:
-            raise ConfigError(f'local graphs need elements with positions; {type(teacher).__name__} has none')
-        counts = theirs.counts if theirs.counts is not None else ours.counts
-        rows = Rows(widen(theirs.values.detach()), theirs.positions.detach(), counts)
-        importance = _importance(rows, score, confidence, sample, teacher)
-        entry = CandidateSet(widen(ours.values), rows.values, theirs.positions.detach(), importance)
-        sets.append(entry if isinstance(teacher, Map) else entry.sorted())  # a map's cells have an order
-    if not whole_batch or not sets:
-        return sets
-    names = ('student', 'teacher', 'positions', 'score')
-    return [CandidateSet(**{name: torch.cat([getattr(entry, name) for entry in sets]) for name in names})]
+    for sample, places in enumerate(teacher.places()):
+        if not isinstance(teacher, Map):  # a map's cells have an order
+            places = places[spatial_order(positions[places])]
+        importance = _importance(rows.take(places), score, confidence, sample, teacher)
+        sets.append(CandidateSet(places, positions[places], importance))
+    if whole_batch and sets:
+        names = ('places', 'positions', 'score')
+        sets = [CandidateSet(**{name: torch.cat([getattr(entry, name) for entry in sets]) for name in names})]
+    return Candidates(widen(ours.values), rows.values, sets)
 
 
 def _importance(rows: Rows, score: str | None, confidence: Feature | None, sample: int, teacher: Feature) -> Tensor:
@@ -107,7 +118,7 @@ def confidence_at(rows: Rows, confidence: Feature, sample: int, teacher: Feature
     probability = scores.amax(0)  # (H, W)
     height, width = probability.shape
     positions = rows.positions
-    assert positions is not None  # candidate_sets refuses elements without
+    assert positions is not None  # candidates() refuses elements without
     grid = getattr(confidence, 'grid', None)
     if grid is not None:
         y, x = grid.cells(positions)[:, 1:].unbind(1)

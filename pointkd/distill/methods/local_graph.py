@@ -7,26 +7,25 @@ from dataclasses import fields
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pointkd.core.errors import ConfigError
 from pointkd.distill.features import Feature, Map, Points, Voxels
-from pointkd.distill.functional import (
-    centre_weights,
-    effective_centres,
-    graph_loss,
-    knn,
-    pool_edges,
-    top_elements,
-)
+from pointkd.distill.functional import centre_weights, effective_centres, knn, top_elements
 from pointkd.distill.functional.precision import full_precision
-from pointkd.distill.methods._graph_layers import FrozenLayer, Graph, RawEdges, TrainedLayers, Views
+from pointkd.distill.methods._graph_layers import (
+    WATCHED_ROWS,
+    EdgeLayer,
+    FrozenLayer,
+    Graph,
+    RawEdges,
+    TrainedLayers,
+    Views,
+)
 from pointkd.distill.methods._graph_recipe import PUBLISHED, RELEASED, Recipe, broken_promises
-from pointkd.distill.methods._graph_sets import CandidateSet, candidate_sets
+from pointkd.distill.methods._graph_sets import CandidateSet, candidates
 from pointkd.distill.methods.base import Context, Contract, Method, Term, Widths
 from pointkd.distill.registry import METHODS
-
-_WATCHED_ROWS = 4096  # graph features kept for the collapse watch
 
 
 @METHODS.register_module()
@@ -116,28 +115,31 @@ class LocalGraph(Method):
         """Return the loss of features on the same elements, and how many centres effectively took part."""
         recipe = self.recipe or PUBLISHED[type(teacher)]
         with full_precision(teacher.values):
-            sets = candidate_sets(student, teacher, recipe.score, context.extra.get('confidence'), recipe.whole_batch)
-            graphs = [build_graph(entry, recipe) for entry in sets]
-            views = self.layer([entry.student for entry in sets], [entry.teacher for entry in sets], graphs)
-            views = [(pool_edges(ours, recipe.pooling), pool_edges(theirs, recipe.pooling)) for ours, theirs in views]
-            losses = [
-                graph_loss(ours, theirs, graph.weights) for (ours, theirs), graph in zip(views, graphs, strict=True)
-            ]
+            found = candidates(student, teacher, recipe.score, context.extra.get('confidence'), recipe.whole_batch)
+            graphs = [build_graph(found.teacher, entry, recipe) for entry in found.sets]
+            losses, views = self.layer(found.student, found.teacher, graphs, recipe.pooling)
         loss = torch.stack(losses).mean() if losses else student.values.sum()
-        factor = recipe.factor * (len(sets) if recipe.times_batch else 1)
+        factor = recipe.factor * (len(losses) if recipe.times_batch else 1)
         return Term(factor * loss, _scalars(graphs, teacher.values), _watched(views))
 
 
 @torch.no_grad()
-def build_graph(entry: CandidateSet, recipe: Recipe) -> Graph:
-    """Return the local graphs of one candidate set, none where it is empty."""
+def build_graph(teacher: Tensor, entry: CandidateSet, recipe: Recipe) -> Graph:
+    """Return the local graphs of one candidate set, none where it is empty.
+
+    Args:
+        teacher: (T, C) features of the batch.
+        entry: the set.
+        recipe: settings.
+    """
     centres = top_elements(entry.score, recipe.samples)
-    space = entry.positions if recipe.neighbors_in == 'space' else entry.teacher
+    space = entry.positions if recipe.neighbors_in == 'space' else teacher.index_select(0, entry.places)
     neighbours = knn(space, min(recipe.neighbors, max(1, len(space))), centres)
-    return Graph(centres, neighbours, centre_weights(entry.score[centres], recipe.tau))
+    weights = centre_weights(entry.score[centres], recipe.tau)
+    return Graph(entry.places[centres], entry.places[neighbours], weights)
 
 
-def _layer(recipe: Recipe, widths: Widths) -> nn.Module:
+def _layer(recipe: Recipe, widths: Widths) -> EdgeLayer:
     """Build what looks at the edges."""
     if recipe.projection == 'trained':
         return TrainedLayers(widths.student, widths.teacher, recipe.width, recipe.edge, recipe.aggregator)
@@ -178,6 +180,6 @@ def _watched(views: Views) -> tuple[Tensor, Tensor] | None:
     """Return rows of both sides' graph features, thinned evenly, for the collapse watch."""
     if not views:
         return None
-    step = max(1, sum(ours.shape[0] * ours.shape[1] for ours, _ in views) // _WATCHED_ROWS)
+    step = max(1, sum(ours.shape[0] * ours.shape[1] for ours, _ in views) // WATCHED_ROWS)
     ours, theirs = (torch.cat([view.flatten(0, 1)[::step] for view in side]) for side in zip(*views, strict=True))
     return ours, theirs

@@ -166,7 +166,7 @@ def test_projected_edges_equal_edges_projected(edge):
     features, weight = values((7, 3), 1), values((5, 6), 2)
     graph = Graph(torch.tensor([2, 0]), torch.tensor([[2, 1, 6], [0, 3, 4]]), torch.ones(2))
     expected = edge_features(features, graph.centres, graph.neighbours, edge) @ weight.t()
-    assert torch.allclose(project_edges(features, graph, weight, edge), expected)
+    assert torch.allclose(project_edges(features, [graph], weight, edge)[0], expected)
 
 
 def test_the_frozen_projection_is_orthogonal_fixed_and_kept():
