@@ -39,7 +39,7 @@ class Numerics:
 
     def __str__(self) -> str:
         layout = self.memory_format.replace('_', '-')
-        return f'{self.precision}, {self.threads} threads, {layout}'
+        return f'{self.precision}, {self.threads} thread{"s" if self.threads > 1 else ""}, {layout}'
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ from pointkd.report.results.suite import Suite
 
 COLOURS = ('#1f6fb2', '#c2531c', '#2a8a57', '#8a4fa3', '#7a6a2b', '#b3355b', '#4a5a6a', '#3aa0a0')
 GREY = '#9aa4ad'
+SHAPES = ('o', '^', 'v', 'D')
+GAP = 0.015  # between rows of equal cost, as a share of the axis
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def write_plots(suite: Suite, state: State, folder: Path) -> None:
 
 
 def draw_scatter(axes: Any, dataset: Dataset, rows: Sequence[Row], cost: Mapping[str, float], label: str) -> None:
-    """Draw a point a row, with its standard deviation.
+    """Draw a point a row, with its standard deviation; rows of equal cost stand side by side.
 
     Args:
         axes: of matplotlib.
@@ -106,16 +108,33 @@ def draw_scatter(axes: Any, dataset: Dataset, rows: Sequence[Row], cost: Mapping
         label: of the x axis.
     """
     column = dataset.columns[0]
+    places = side_by_side(cost)
     for number, row in enumerate(rows):
         spread = row.spread(dataset, column)
         if spread is None:
             continue
         colour = GREY if row.name == TEACHER else COLOURS[number % len(COLOURS)]
-        shape = 's' if row.name == TEACHER else 'o' if row.group == CORE else '^'
-        axes.errorbar(cost[row.name], spread.mean, spread.std or 0, fmt=shape, color=colour, capsize=3, label=row.title)
+        shape = 's' if row.name == TEACHER else SHAPES[number // len(COLOURS) % len(SHAPES)]
+        style = dict(fmt=shape, markersize=5, capsize=2, color=colour, label=row.title)
+        axes.errorbar(places[row.name], spread.mean, spread.std or 0, **style)
     axes.set_xlabel(label)
     axes.set_ylabel(f'{column.title}, AP in percent')
     axes.legend(fontsize=6, frameon=False, loc='center left', bbox_to_anchor=(1.0, 0.5))
+
+
+def side_by_side(cost: Mapping[str, float]) -> dict[str, float]:
+    """Return places on an axis where rows of equal cost do not hide each other.
+
+    Example:
+        >>> side_by_side({'a': 1.0, 'b': 1.0, 'c': 3.0})
+        {'a': 0.985, 'b': 1.015, 'c': 3.0}
+    """
+    step = GAP * (max(cost.values()) - min(cost.values()) or 1.0)
+    places = {}
+    for name, value in cost.items():
+        equal = [other for other in cost if cost[other] == value]
+        places[name] = value + step * (equal.index(name) - (len(equal) - 1) / 2)
+    return places
 
 
 def draw_curves(axes: Any, rows: Sequence[Row]) -> None:
@@ -131,6 +150,8 @@ def draw_curves(axes: Any, rows: Sequence[Row]) -> None:
     axes.set_xlabel('iteration')
     axes.set_ylabel('detection loss')
     axes.set_yscale('log')
+    axes.yaxis.set_major_formatter('{x:g}')
+    axes.yaxis.set_minor_formatter('{x:g}')
     axes.legend(fontsize=6, frameon=False)
 
 

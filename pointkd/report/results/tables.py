@@ -123,7 +123,7 @@ def _reading(dataset: Dataset, state: State, rows: Sequence[Row]) -> str:
     """Return what the numbers of a data set come from."""
     records = [record for row in rows for record in row.records.values()]
     schedule = dataset.schedule
-    sentences = [f'{schedule.iterations} iterations of {schedule.batch_size} scenes.']
+    sentences = [f'{schedule.iterations} iterations, batch size {schedule.batch_size}.']
     sentences += [f'{records[0]["frames"]} test frames.'] if records else []
     sentences += [dataset.note] if dataset.note else []
     scaled = {row.title: row.records[min(row.records)]['factor'] for row in rows if row.records}
