@@ -36,6 +36,7 @@ def test_a_command_that_fails_shows_its_last_line(tmp_path: Path) -> None:
     assert processes.run_verb(['--version'], home=tmp_path, threads=1, output=output).strip()
     environment = processes.environment(3)
     assert (environment['OMP_NUM_THREADS'], environment['OMP_WAIT_POLICY']) == ('3', 'PASSIVE')
+    assert environment['CUDA_VISIBLE_DEVICES'] == ''
 
 
 def test_a_command_dies_with_the_one_that_started_it(tmp_path: Path) -> None:

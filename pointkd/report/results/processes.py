@@ -54,10 +54,16 @@ def run_verb(words: Sequence[str], *, home: Path, threads: int, output: Path) ->
 
 
 def environment(threads: int) -> dict[str, str]:
-    """Return the environment of a run with so many threads; they sleep while they wait."""
+    """Return the environment of a run: on the CPU, with so many threads, which sleep while they wait."""
     paths = [str(CHECKOUT), *filter(None, [os.environ.get('PYTHONPATH')])]
-    fixed = {'OMP_NUM_THREADS': str(threads), 'MKL_NUM_THREADS': str(threads), 'OMP_WAIT_POLICY': 'PASSIVE'}
-    return {**os.environ, **fixed, 'PYTHONPATH': os.pathsep.join(paths)}
+    return {
+        **os.environ,
+        'OMP_NUM_THREADS': str(threads),
+        'MKL_NUM_THREADS': str(threads),
+        'OMP_WAIT_POLICY': 'PASSIVE',
+        'CUDA_VISIBLE_DEVICES': '',  # a GPU would compute otherwise than the suite says
+        'PYTHONPATH': os.pathsep.join(paths),
+    }
 
 
 def die_with_parent() -> None:
