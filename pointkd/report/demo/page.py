@@ -27,8 +27,8 @@ def write_report(
     page = Page('pointkd demo', lead(report))
     page.heading('Accuracy')
     page.paragraph(
-        f'Official KITTI AP at 40 recall positions, moderate, in percent, on {settings.scenes} synthetic scenes '
-        'a quarter of which are for evaluation. Overlaps: 0.7 for cars, 0.5 for pedestrians and cyclists.'
+        'Official KITTI AP at 40 recall positions, moderate, in percent, on the evaluation quarter of '
+        f'{settings.scenes} synthetic scenes. Overlaps: 0.7 for cars, 0.5 for pedestrians and cyclists.'
     )
     for metric, title in (('3d', '3D'), ('bev', "Bird's-eye view")):
         rows = [[TITLES[name], *ap_cells(report[name]['ap'], metric)] for name in NETS]
