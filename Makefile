@@ -20,7 +20,7 @@ install: $(STAMP)
 
 # One resolution for everything, then the OpenCV that needs no display on top (both wheels write the same folder).
 $(STAMP): requirements.txt constraints.txt setup.py
-	@$(PYTHON) pointkd/core/platform.py
+	@$(PYTHON) pointkd/core/machine.py
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt -e .
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall \

@@ -16,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from pointkd.core.platform import library_problem, machine_problem, python_problem
+from pointkd.core.machine import library_problem, machine_problem, python_problem
 
 Status = Literal['ok', 'warn', 'fail']
 
@@ -157,7 +157,7 @@ def opencv() -> Finding:
 
 
 def _platform(name: str, problem: str | None, found: str) -> Finding:
-    """Turn a sentence of `pointkd.core.platform` into a finding."""
+    """Turn a sentence of `pointkd.core.machine` into a finding."""
     return Finding(name, 'ok', found) if problem is None else Finding(name, 'fail', found, problem)
 
 

@@ -7,7 +7,7 @@ import functools
 from types import ModuleType
 
 from pointkd.core.errors import StackError
-from pointkd.core.platform import library_problem
+from pointkd.core.machine import library_problem
 
 
 @functools.cache

@@ -1,6 +1,6 @@
 """Does this machine fit? Standard library only, so that it can run before anything is installed.
 
-`python pointkd/core/platform.py` prints nothing and exits 0 where pointkd can be installed; else one sentence and the
+`python pointkd/core/machine.py` prints nothing and exits 0 where pointkd can be installed; else one sentence and the
 command that helps. `make` runs it first.
 """
 
