@@ -6,18 +6,12 @@ true neighbour can lie beyond, its rounding error included; the few elements wit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from pointkd.core.check import check_shape
 from pointkd.core.errors import DataError, ShapeError
-
-_MAX_GROUP = 32  # elements that share one minimum: larger groups cost less and draw a looser line
-_CROWD = 4096  # candidates of a centre (beside 8k) beyond which a line drawn nearer by pays
-_PAIRS = 2**15  # pairs whose differences are held at once
+from pointkd.distill.functional._nearest_table import Table
 
 
 @torch.no_grad()
@@ -57,132 +51,31 @@ def knn(features: Tensor, k: int, centres: Tensor | None = None, *, memory_mb: i
         raise ShapeError(f'features: expected at least k = {k} rows (and k above 0), got {rows}')
     if not len(centres):
         return centres.new_zeros(0, k)
-    search = _Search(features.detach(), k)
-    chunk = max(1, memory_mb * 2**20 // (4 * len(search.index)))
+    exact = features.detach().double()
+    if not torch.isfinite(exact.mean(0)).all():
+        raise DataError(
+            'neighbours: the features hold NaN or infinite values; look at the teacher (its AP, its precision)'
+        )
     with torch.autocast(features.device.type, enabled=False):
-        return torch.cat([search.nearest(part) for part in centres.split(chunk)])
+        return _nearest(exact, _distinct(features.detach(), k), centres, k, memory_mb)
 
 
-@dataclass(frozen=True)
-class _Table:
-    """What the matrix product works on: the candidates as seen from one place.
+def _nearest(exact: Tensor, index: Tensor, centres: Tensor, k: int, memory_mb: int) -> Tensor:
+    """Return the neighbours (N, k) of centres among the candidates `index`.
 
-    Attributes:
-        exact: (M, C) float64, all elements.
-        origin: (C,) float64, the place; the product is exact near it.
-        scale: what one unit of the table is; its numbers lie in [-1, 1].
-        candidates: (G*S, C) those that can be a neighbour, padded with zeros to S groups of G.
-        squares: (G*S,) their squared norms, infinite for the padding.
-        group: G. Group s is every S-th candidate from s on, so that minima run along contiguous memory.
+    Seen from the middle of all elements, a crowd of nearly equal ones may be one to float32. Then the product is made
+    again around a member, until each centre has few candidates or was the middle itself.
     """
-
-    exact: Tensor
-    origin: Tensor
-    scale: Tensor
-    candidates: Tensor
-    squares: Tensor
-    group: int
-
-    @classmethod
-    def around(cls, origin: Tensor, exact: Tensor, index: Tensor, group: int) -> _Table:
-        centred = exact[index] - origin
-        scale = centred.abs().amax().clamp(min=torch.finfo(torch.float64).tiny) if centred.numel() else origin.sum()
-        # Where the user lets matrix products round to TF32 or bfloat16, the bound below holds in float64 only.
-        kind = torch.float32 if torch.get_float32_matmul_precision() == 'highest' else torch.float64
-        candidates = centred.div_(scale).to(kind)
-        padding = -len(index) % group
-        squares = pad(candidates.square().sum(1), (0, padding), value=torch.inf)
-        return cls(exact, origin, scale, pad(candidates, (0, 0, 0, padding)), squares, group)
-
-    def candidates_of(self, centres: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Return what may be among the k nearest of each centre.
-
-        Let p = |b|² - 2ab be the product and s a bound of its error, |p + |a|² - d| <= s (|a|² + |b|²), for a candidate
-        b at the squared distance d. With |b|² <= 2|a|² + 2d the error is at most s (3|a|² + 2d). The k-th smallest of
-        minima over disjoint groups is at least the k-th smallest p; call it t. Then k candidates have d <= T,
-        T = (t + |a|² + 3s|a|²) / (1 - 2s), and each of the k nearest has p + |a|² <= T + s (3|a|² + 2T).
-
-        Returns:
-            row (P,), place (P,): pairs of a centre's place in `centres` and a candidate's place in the table.
-            sharp: (n,) bool, the centre lies at the origin: no other table would leave fewer candidates.
-        """
-        queries = ((self.exact[centres] - self.origin) / self.scale).to(self.candidates.dtype)
-        s = 2 * (queries.shape[1] + 8) * torch.finfo(queries.dtype).eps
-        product = torch.addmm(self.squares.unsqueeze(0), queries, self.candidates.t(), alpha=-2)  # (n, G*S)
-        minima = product.unflatten(1, (self.group, -1)).amin(1)  # (n, S)
-        own = queries.square().sum(1)
-        farthest = (minima.kthvalue(k, dim=1).values + own * (1 + 3 * s)).clamp(min=0) / (1 - 2 * s)
-        line = (farthest * (1 + 2 * s) + own * (3 * s) - own).unsqueeze(1)
-        row, first = (minima <= line).nonzero(as_tuple=True)
-        place = first.unsqueeze(1) + torch.arange(self.group, device=row.device) * minima.shape[1]  # (groups, G)
-        values = product.flatten()[row.unsqueeze(1) * product.shape[1] + place]
-        within = values <= line[row]
-        return row.unsqueeze(1).expand_as(place)[within], place[within], own == 0
-
-
-class _Search:
-    """Answers for chunks of centres.
-
-    Args:
-        features: (M, C).
-        k: neighbours.
-    """
-
-    def __init__(self, features: Tensor, k: int) -> None:
-        self.k = k
-        self.exact = features.double()
-        centre = self.exact.mean(0)
-        if not torch.isfinite(centre).all():
-            raise DataError(
-                'neighbours: the features hold NaN or infinite values; look at the teacher (its AP, its precision)'
-            )
-        self.index = _distinct(features, k)
-        self.group = max(1, min(_MAX_GROUP, len(self.index) // (4 * k)))
-        self.whole = self._table(centre)
-        self.near: _Table | None = None
-
-    def nearest(self, centres: Tensor) -> Tensor:
-        """Return the neighbours (n, k) of some centres.
-
-        Seen from the middle of all elements, a crowd of nearly equal ones may be one to float32. Then the table is made
-        again around a member, until each centre has few candidates or was the middle itself.
-        """
-        answer = centres.new_empty(len(centres), self.k)
-        waiting = torch.arange(len(centres), device=centres.device)
-        table = self.whole
-        while len(waiting):
-            row, place, sharp = table.candidates_of(centres[waiting], self.k)
-            few = sharp | (row.bincount(minlength=len(waiting)) <= _CROWD + 8 * self.k)
-            ready = few[row]
-            answer[waiting[few]] = self._closest(centres[waiting], row[ready], self.index[place[ready]])
-            waiting = waiting[~few]
-            if len(waiting):
-                if table is not self.whole or self.near is None:  # else try the last crowd's table first
-                    self.near = self._table(self.exact[centres[waiting[0]]])
-                table = self.near
-        return answer
-
-    def _closest(self, centres: Tensor, row: Tensor, candidate: Tensor) -> Tensor:
-        """Return the k nearest candidates of each centre that has any.
-
-        Args:
-            centres: (n,) elements.
-            row, candidate: (P,) pairs of a place in `centres` and an element.
-        """
-        order = candidate.sort().indices  # then stable by distance, then by centre
-        order = order[self._distances(centres[row[order]], candidate[order]).sort(stable=True).indices]
-        order = order[row[order].sort(stable=True).indices]
-        counts = row.unique_consecutive(return_counts=True)[1]  # rows come ascending
-        start = counts.cumsum(0) - counts
-        return candidate[order[start.unsqueeze(1) + torch.arange(self.k, device=row.device)]]
-
-    def _distances(self, one: Tensor, other: Tensor) -> Tensor:
-        """Return the squared distances (P,) of pairs of elements, by their differences."""
-        parts = zip(one.split(_PAIRS), other.split(_PAIRS), strict=True)
-        return torch.cat([(self.exact[a] - self.exact[b]).square_().sum(1) for a, b in parts])
-
-    def _table(self, origin: Tensor) -> _Table:
-        return _Table.around(origin, self.exact, self.index, self.group)
+    answer = centres.new_empty(len(centres), k)
+    waiting = torch.arange(len(centres), device=centres.device)
+    origin = exact.mean(0)
+    while len(waiting):
+        found, done = Table(exact, index, origin, k).nearest(centres[waiting], memory_mb)
+        answer[waiting[done]] = found[done]
+        waiting = waiting[~done]
+        if len(waiting):
+            origin = exact[centres[waiting[0]]]
+    return answer
 
 
 def _distinct(features: Tensor, k: int) -> Tensor:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pointkd.core.errors import DataError, ShapeError
-from pointkd.distill.functional import knn, neighbors
+from pointkd.distill.functional import _nearest_table, knn
 
 
 def brute_force(features, k, centres=None):
@@ -33,14 +33,31 @@ def cloud(kind, rows, width, generator):
         'far from the origin': features * 1e-3 + 12345,
         'a crowd': torch.where(near, features * 1e-7, features),
         'outlier': torch.where(torch.arange(rows)[:, None] == 0, features * 1e6, features),
+        'a sphere': torch.where(torch.arange(rows)[:, None] == 0, 0, features / features.norm(dim=1, keepdim=True)),
     }[kind]
 
 
-KINDS = ['random', 'rounded', 'mostly equal', 'far from the origin', 'a crowd', 'outlier']
+KINDS = ['random', 'rounded', 'mostly equal', 'far from the origin', 'a crowd', 'outlier', 'a sphere']
+WAYS = ['loops', 'tensors']
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@pytest.fixture(params=WAYS)
+def way(request, monkeypatch):
+    """Both ways of choosing among candidates, on the CPU."""
+    monkeypatch.setattr(_nearest_table, 'has_loops', lambda device: request.param == 'loops')
+    return request.param
+
+
+def by(way):
+    """Choose the way inside a test that hypothesis repeats."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(_nearest_table, 'has_loops', lambda device: way == 'loops')
+    return patch
+
+
+@settings(max_examples=120, deadline=None, derandomize=True)
 @given(
+    st.sampled_from(WAYS),
     st.sampled_from(KINDS),
     st.integers(1, 150),
     st.integers(1, 9),
@@ -48,16 +65,20 @@ KINDS = ['random', 'rounded', 'mostly equal', 'far from the origin', 'a crowd', 
     st.integers(0, 2**16),
     st.sampled_from([torch.float32, torch.float64, torch.float16, torch.bfloat16]),
 )
-def test_equals_brute_force(kind, rows, width, k, seed, dtype):
+def test_equals_brute_force(way, kind, rows, width, k, seed, dtype):
     generator = torch.Generator().manual_seed(seed)
     features = cloud(kind, rows, width, generator).to(dtype).clamp(-6e4, 6e4)
     k = min(k, rows)
-    assert torch.equal(knn(features, k), brute_force(features, k))
+    patch = by(way)
+    try:
+        assert torch.equal(knn(features, k), brute_force(features, k))
+    finally:
+        patch.undo()
 
 
 @pytest.mark.parametrize('kind', KINDS)
-def test_chunks_groups_and_crowds_change_nothing(kind, monkeypatch):
-    monkeypatch.setattr(neighbors, '_CROWD', 2)
+def test_chunks_groups_and_crowds_change_nothing(kind, way, monkeypatch):
+    monkeypatch.setattr(_nearest_table, 'CROWD', -30)
     features = cloud(kind, 2000, 6, torch.Generator().manual_seed(7))
     centres = torch.arange(0, 2000, 37)
     expected = brute_force(features, 5, centres)
@@ -65,14 +86,33 @@ def test_chunks_groups_and_crowds_change_nothing(kind, monkeypatch):
     assert torch.equal(knn(features, 5, centres, memory_mb=0), expected)  # one centre a chunk
 
 
-def test_equal_elements_tie_by_index_however_many():
+def test_equal_elements_tie_by_index_however_many(way):
     features = torch.zeros(5000, 3)
     features[100] = 1
     assert knn(features, 4, torch.tensor([4999, 100])).tolist() == [[0, 1, 2, 3], [100, 0, 1, 2]]
     assert torch.equal(knn(-features * 0.0, 3, torch.tensor([2])), torch.tensor([[0, 1, 2]]))  # -0.0 is 0.0
 
 
-def test_low_matrix_precision_and_autocast_change_nothing():
+def test_many_candidates_at_one_distance_are_measured(way):
+    """Exact ties beyond what is ranked pair by pair: 379 points of a lattice lie within the 200th distance."""
+    lattice = torch.cartesian_prod(*[torch.tensor([-1.0, 0.0, 1.0])] * 7)  # 2187 points; the middle is number 1093
+    centres = torch.tensor([1093, 0])
+    assert torch.equal(knn(lattice, 200, centres), brute_force(lattice, 200, centres))
+
+
+@pytest.mark.parametrize('threads', [1, 2, 3])
+def test_threads_change_nothing(threads):
+    features = cloud('random', 3000, 8, torch.Generator().manual_seed(5))
+    expected = brute_force(features, 7, torch.arange(500))
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        assert torch.equal(knn(features, 7, torch.arange(500)), expected)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_low_matrix_precision_and_autocast_change_nothing(way):
     features = cloud('far from the origin', 300, 8, torch.Generator().manual_seed(2))
     expected = knn(features, 9)
     before = torch.get_float32_matmul_precision()
