@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import runpy
 import signal
 import subprocess
 import sys
@@ -200,18 +202,20 @@ def made_up_run(monkeypatch: pytest.MonkeyPatch, places: Any, ap: Any) -> list[A
 def test_runs_follow_each_other_and_a_failure_stops_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     places = make_home(tmp_path)
     suite = read_made(places)
-    error = TrainingError('out of memory')
-    asked = made_up_run(monkeypatch, places, lambda job: error if job.row == 'graph' else 41.0)
+    errors = {'graph': TrainingError('out of memory'), 'teacher': DataError('no such folder')}
+    asked = made_up_run(monkeypatch, places, lambda job: errors.get(job.row, 41.0))
     lines: list[str] = []
     choice = execute.Choice(datasets=['cars'], seeds=1)
-    assert execute.execute(suite, places, choice, lines.append) == 1
+    assert execute.execute(suite, places, choice, lines.append) == 2
     assert [job.row for job in asked] == ['teacher', 'graph', 'wide']
     assert lines[0].startswith('[1/3] cars teacher seed 0: about 40 s')
     assert '  failed: out of memory' in lines
+    assert '  failed: no such folder' in lines
+    errors.clear()
     assert 'done in 0 s: 3D 41.0, BEV 0.5 41.0' in lines[-1]
     assert read_record(places.record('cars', 'wide', 0))['suite'] == 'made'
     assert execute.execute(suite, places, execute.Choice(seeds=2, most=1), lines.append) == 0
-    assert (asked[-1].dataset.name, asked[-1].row) == ('streets', 'teacher')
+    assert (asked[-1].dataset.name, asked[-1].row) == ('cars', 'teacher')  # what failed is tried again
     assert execute.known_size(asked[-1], State.read(places), places) == {'params': 1050, 'macs': 5_000_000}
 
 
@@ -268,6 +272,19 @@ def test_step_times_are_medians_over_blocks_in_turns(tmp_path: Path) -> None:
     words = stepping_words(job, tmp_path)
     assert 'train_cfg.max_iters=72' in words
     assert '+reliability.save_iterations=None' in words
+
+
+def test_the_network_is_counted_without_what_teaches_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    methods = "methods = [dict(type='LocalGraph', tau=float('inf'))]"
+    places = make_home(tmp_path, re.sub('methods = .*', methods, SUITE, count=1))
+    suite = read_made(places)
+    job = arm_job(suite, suite.datasets[0], suite.arm('graph'), 0)
+    monkeypatch.setattr(runs, 'run_verb', lambda words, **settings: 'a warning {}\n{\n "params": 7,\n "macs": 8}\nmore')
+    assert runs.count(job, tmp_path, tmp_path) == {'params': 7, 'macs': 8}
+    assert runpy.run_path(str(tmp_path / 'network.py'))['model']['width'] == 4
+    monkeypatch.setattr(runs, 'run_verb', lambda words, **settings: 'nothing')
+    with pytest.raises(DataError, match='printed no counts'):
+        runs.count(job, tmp_path, tmp_path)
 
 
 def test_provenance_names_commit_and_processor(tmp_path: Path) -> None:

@@ -91,6 +91,17 @@ def test_tables_show_what_was_run(tmp_path: Path) -> None:
     assert 'teacher' not in differences
 
 
+def test_runs_of_another_config_stand_in_no_table(tmp_path: Path) -> None:
+    places = make_home(tmp_path)
+    suite = read_made(places)
+    add_record(places, 'cars', 'plain', 0, 41.0)
+    add_record(places, 'cars', 'plain', 1, 97.0, config='0123456789abcdef')
+    write_pages(suite, places, State.read(places))
+    text = places.tables.read_text()
+    assert '| alone | 1 | 41.0 |' in text
+    assert '97' not in text
+
+
 def test_one_run_has_no_interval_and_no_detection_is_zero(tmp_path: Path) -> None:
     places = make_home(tmp_path)
     suite = read_made(places)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from pointkd.core.errors import PointKDError
-from pointkd.report.results.jobs import teacher_job
+from pointkd.report.results.belonging import belonging, problem
 from pointkd.report.results.pages import page_section, section
-from pointkd.report.results.parts import TEACHER, Dataset
 from pointkd.report.results.places import Places
-from pointkd.report.results.plan import State, resolved_job
+from pointkd.report.results.plan import State
 from pointkd.report.results.plots import plots_of
 from pointkd.report.results.records import digest
 from pointkd.report.results.suite import Suite
@@ -27,7 +25,7 @@ def mismatches(suite: Suite, places: Places) -> list[str]:
         found.extend(_teachers(suite, places))
         found.extend(_records(suite, places, state))
         found.extend(_tuning(suite, places, state))
-        found.extend(_pages(suite, places, state))
+        found.extend(_pages(suite, places, belonging(suite, places, state)))
     except PointKDError as error:
         found.append(str(error))
     return found
@@ -36,46 +34,19 @@ def mismatches(suite: Suite, places: Places) -> list[str]:
 def _teachers(suite: Suite, places: Places) -> Iterator[str]:
     """Yield what is wrong with files of teachers."""
     for name in suite.teachers:
-        problem = teacher_problem(places, suite, name)
-        if problem:
-            yield problem
+        reason = teacher_problem(places, suite, name)
+        if reason:
+            yield reason
 
 
 def _records(suite: Suite, places: Places, state: State) -> Iterator[str]:
     """Yield the records that are not of this suite as it is."""
     for (dataset, row, seed), record in state.records.items():
-        problem = _record_problem(suite, places, state, record)
-        if problem:
-            yield f'{places.shown(places.record(dataset, row, seed))}: {problem}'
-
-
-def _record_problem(suite: Suite, places: Places, state: State, record: dict[str, Any]) -> str | None:
-    """Return why a record does not belong to the suite, None where it does."""
-    if record['digest'] != digest(record):
-        return 'was changed after it was written'
-    dataset = next((data for data in suite.datasets if data.name == record['dataset']), None)
-    if record['suite'] != suite.name or dataset is None:
-        return f'is of {record["suite"]!r}, {record["dataset"]!r}: the suite file has no such data set'
-    job = _job(suite, state, dataset, record['row'], record['seed'])
-    if isinstance(job, str):
-        return job
-    if record['config'] != job.fingerprint(places.home):
-        return 'was made with another config, data, teacher or numerics than the suite file has now'
-    if (record['iterations'], record['seed']) != (job.iterations, job.seed):
-        return (
-            f'expected {job.iterations} iterations of seed {job.seed}, got {record["iterations"]} of {record["seed"]}'
-        )
-    return None
-
-
-def _job(suite: Suite, state: State, dataset: Dataset, row: str, seed: int) -> Any:
-    """Return the job that a record must be of, or why there is none."""
-    if row == TEACHER:
-        return teacher_job(suite, dataset, dataset.teacher) if dataset.teacher else 'the data set has no teacher'
-    arm = next((arm for arm in suite.arms_of(dataset) if arm.name == row), None)
-    if arm is None:
-        return f'the suite file has no row {row!r} for {dataset.name}'
-    return resolved_job(suite, state, dataset, arm, seed)
+        reason = problem(suite, places, state, record)
+        if record['digest'] != digest(record):
+            reason = 'was changed after it was written'
+        if reason:
+            yield f'{places.shown(places.record(dataset, row, seed))}: {reason}'
 
 
 def _tuning(suite: Suite, places: Places, state: State) -> Iterator[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pointkd.core.errors import TrainingError
+from pointkd.core.errors import CheckpointError, DataError, TrainingError
 from pointkd.report.results.data import prepare
 from pointkd.report.results.jobs import Job
 from pointkd.report.results.places import Places
@@ -70,7 +70,7 @@ def execute(suite: Suite, places: Places, choice: Choice, say: Say) -> int:
         say(f'[{number}/{len(todo)}] {run}: {left(todo[number - 1 :], state)}')
         try:
             state.records[run.dataset, run.row, run.seed] = make(suite, places, state, run, choice.data, say)
-        except TrainingError as error:
+        except (TrainingError, DataError, CheckpointError) as error:
             failed += 1
             say(f'  failed: {error}')
     return failed

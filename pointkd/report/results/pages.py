@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pointkd.core.errors import DataError
 from pointkd.core.files import write_text
+from pointkd.report.results.belonging import belonging
 from pointkd.report.results.places import Places
 from pointkd.report.results.plan import State
 from pointkd.report.results.plots import write_plots
@@ -17,11 +18,17 @@ def marks(suite: str) -> tuple[str, str]:
 
 
 def write_pages(suite: Suite, places: Places, state: State) -> None:
-    """Write tables and plots of what has been measured.
+    """Write tables and plots of the runs that are of the suite as it is now.
+
+    Args:
+        suite: the suite.
+        places: its files.
+        state: what has been measured.
 
     Raises:
         DataError: the page has no place for the suite.
     """
+    state = belonging(suite, places, state)
     write_plots(suite, state, places.documents)
     write_text(places.tables, render(suite, state, pictures=''))
     before, _, after = split(_read(places), suite.name)

@@ -108,7 +108,9 @@ def detect(job: Job, folder: Path, home: Path, data: Path, weights: Path) -> Pat
 def count(job: Job, folder: Path, home: Path) -> dict[str, int]:
     """Return parameters and multiply-adds of a job's network."""
     config = folder / 'network.py'
-    job.resolved(home).dump(str(config))
+    resolved = job.resolved(home)
+    resolved.pop('distill', None)
+    resolved.dump(str(config))
     printed = run_verb(['complexity', str(config), '--json'], home=home, threads=1, output=folder / OUTPUT)
     begin = printed.find(COUNTS)
     if begin < 0:
