@@ -65,7 +65,7 @@ STAGES = (
     ('pointkd.distill.methods.local_graph', 'build_graph'),
     ('pointkd.distill.methods.local_graph', 'knn'),
     ('pointkd.distill.methods._graph_layers', 'graph_loss'),
-    ('pointkd.distill.methods._graph_layers', 'edge_loss'),
+    ('pointkd.distill.methods._graph_layers', 'edge_errors'),
     ('pointkd.distill.methods.local_graph', '_watched'),
     ('pointkd.distill.methods.local_graph', '_scalars'),
     ('pointkd.distill.collapse', 'CollapseWatch.look'),

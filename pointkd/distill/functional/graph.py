@@ -178,8 +178,8 @@ def graph_loss(student: Tensor, teacher: Tensor, weights: Tensor) -> Tensor:
         return (squares.mean(dim=(1, 2)) * weights.detach().to(squares.dtype)).mean()
 
 
-def edge_loss(gap: Tensor, centres: Tensor, neighbours: Tensor, weights: Tensor, form: str) -> Tensor:
-    """Return `graph_loss` of plain edges (no layer, no pooling) without ever holding an edge.
+def edge_errors(gap: Tensor, centres: Tensor, neighbours: Tensor, form: str) -> Tensor:
+    """Return the mean squared difference of each graph's plain edges (no layer, no pooling) without holding an edge.
 
     Edges are linear in the features, so what two of them differ by is the same edge of the gap `d = f_S - f_T`. For the
     two forms with a difference its square is `|d_i|² + |d_j - d_i|²`; summed over the K neighbours of a centre,
@@ -193,35 +193,34 @@ def edge_loss(gap: Tensor, centres: Tensor, neighbours: Tensor, weights: Tensor,
         gap: (M, C) student's minus teacher's features.
         centres: (N,) int64.
         neighbours: (N, K) int64.
-        weights: (N,), no gradient reaches it.
         form: one of `EDGE_FORMS`.
 
     Returns:
-        Scalar, as `graph_loss` on `edge_features` of both sides; 0 with a gradient path where there are no centres.
+        (N,) float32 or float64; weighted and averaged they are `graph_loss` of both sides' `edge_features`.
 
     Raises:
-        ShapeError: centres, neighbours and weights don't belong together.
+        ShapeError: centres and neighbours don't belong together.
         ConfigError: no such form.
     Cost: O(N·K·C) time, O(N·(K+C) + M·C) memory.
     """
     _, width = check_shape(gap, 'M C', 'gap').values()
     rows, count = check_shape(neighbours, 'N K', 'neighbours').values()
     check_shape(centres, str(rows), 'centres')
-    check_shape(weights, str(rows), 'weights')
     if form not in EDGE_FORMS:
         raise ConfigError(f'edge: no form {form!r}: {nearest(form, EDGE_FORMS)}')
     with full_precision(gap):
         gap = widen(gap)
         centre = gap.index_select(0, centres)  # (N, C)
         if not rows * count * width:
-            return centre.sum()
+            return centre.sum(1)
         squares = gap.square().sum(1)  # (M,)
-        around = squares.index_select(0, neighbours.flatten()).reshape(rows, count).sum(1)  # (N,)
-        error = around + count * squares.index_select(0, centres)
-        if form != 'neighbor_centre':
+        total = squares.index_select(0, neighbours.flatten()).reshape(rows, count).sum(1)  # (N,)
+        if form == 'neighbor_centre':
+            total = total + count * squares.index_select(0, centres)
+        else:
             inner = (centre * neighbour_sum(gap, neighbours)).sum(1)
-            error = error + count * squares.index_select(0, centres) - 2 * inner
-        return (error * weights.detach().to(error.dtype)).mean() / (2 * count * width)
+            total = total + 2 * (count * squares.index_select(0, centres) - inner)
+        return total / (2 * count * width)
 
 
 def neighbour_sum(features: Tensor, neighbours: Tensor) -> Tensor:
@@ -238,7 +237,7 @@ def neighbour_sum(features: Tensor, neighbours: Tensor) -> Tensor:
 
 
 class _NeighbourSum(torch.autograd.Function):
-    """`features[neighbours].sum(1)` without the (N, K, C) in between, and a backward that needs no sorting."""
+    """`features[neighbours].sum(1)` without the (N, K, C) in between, forward or backward."""
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, neighbours: Tensor) -> Tensor:
@@ -249,5 +248,7 @@ class _NeighbourSum(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (neighbours,) = ctx.saved_tensors
-        spread = gradient.unsqueeze(1).expand(-1, neighbours.shape[1], -1).flatten(0, 1)  # (N*K, C)
-        return gradient.new_zeros(ctx.rows, gradient.shape[1]).index_add_(0, neighbours.flatten(), spread), None
+        total = gradient.new_zeros(ctx.rows, gradient.shape[1])
+        for column in neighbours.t():  # the gradients, repeated K times, would be large
+            total.index_add_(0, column, gradient)
+        return total, None

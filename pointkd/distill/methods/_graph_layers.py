@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import batch_norm
 
 from pointkd.core.errors import ConfigError, nearest
-from pointkd.distill.functional import EDGE_FORMS, edge_features, edge_loss, graph_loss, pool_edges
+from pointkd.distill.functional import EDGE_FORMS, edge_errors, edge_features, graph_loss, pool_edges
 
 Views = list[tuple[Tensor, Tensor]]  # the student's and the teacher's graph features (N, K, C') of every candidate set
 WATCHED_ROWS = 4096  # graph features of a batch that the collapse watch gets to see
@@ -52,14 +52,22 @@ class EdgeLayer(nn.Module):
         """
         raise NotImplementedError
 
-    def forward(
-        self, student: Tensor, teacher: Tensor, graphs: list[Graph], pooling: str
-    ) -> tuple[list[Tensor], Views]:
-        """Return the loss of each candidate set, and graph features to watch (arguments as in `views`)."""
+    def forward(self, student: Tensor, teacher: Tensor, graphs: list[Graph], pooling: str) -> tuple[Tensor, Views]:
+        """Return the mean of the sets' losses, and graph features to watch.
+
+        Args:
+            student: features (T, C_S) of the batch.
+            teacher: features (T, C_T).
+            graphs: of each candidate set.
+            pooling: over the neighbours, see `pool_edges`.
+
+        Returns:
+            Scalar, 0 with a gradient path where there are no sets; pooled views, at least some of each set.
+        """
         views = self.views(student, teacher, graphs)
         views = [(pool_edges(ours, pooling), pool_edges(theirs, pooling)) for ours, theirs in views]
         losses = [graph_loss(ours, theirs, graph.weights) for (ours, theirs), graph in zip(views, graphs, strict=True)]
-        return losses, views
+        return torch.stack(losses).mean() if losses else student.sum(), views
 
 
 class RawEdges(EdgeLayer):
@@ -75,16 +83,36 @@ class RawEdges(EdgeLayer):
             for graph in graphs
         ]
 
-    def forward(
-        self, student: Tensor, teacher: Tensor, graphs: list[Graph], pooling: str
-    ) -> tuple[list[Tensor], Views]:
+    def forward(self, student: Tensor, teacher: Tensor, graphs: list[Graph], pooling: str) -> tuple[Tensor, Views]:
         """Return what `EdgeLayer` does; without pooling by sums over the elements, and only some edges to watch."""
-        if pooling != 'none':
+        if pooling != 'none' or not graphs:
             return super().forward(student, teacher, graphs, pooling)
         gap = student - teacher
-        losses = [edge_loss(gap, graph.centres, graph.neighbours, graph.weights, self.edge) for graph in graphs]
+        parts = []
+        for graph in joined(graphs):
+            errors = edge_errors(gap, graph.centres, graph.neighbours, self.edge)
+            parts.append((errors * graph.weights.to(errors.dtype)).sum())
         with torch.no_grad():
-            return losses, self.views(student, teacher, thinned(graphs, WATCHED_ROWS))
+            views = self.views(student, teacher, thinned(graphs, WATCHED_ROWS))
+        return torch.stack(parts).sum() / len(graphs), views
+
+
+def joined(graphs: list[Graph]) -> list[Graph]:
+    """Return the graphs of all sets as one (one for each K, where small sets have fewer neighbours).
+
+    Its weights sum to 1 for each set, so a sum over it is the sum of the sets' means.
+    """
+    groups: dict[int, list[Graph]] = {}
+    for graph in graphs:
+        groups.setdefault(graph.neighbours.shape[1], []).append(graph)
+    return [
+        Graph(
+            torch.cat([graph.centres for graph in group]),
+            torch.cat([graph.neighbours for graph in group]),
+            torch.cat([graph.weights / max(1, len(graph.weights)) for graph in group]),
+        )
+        for group in groups.values()
+    ]
 
 
 def thinned(graphs: list[Graph], edges: int) -> list[Graph]:

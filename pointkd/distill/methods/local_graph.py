@@ -117,9 +117,8 @@ class LocalGraph(Method):
         with full_precision(teacher.values):
             found = candidates(student, teacher, recipe.score, context.extra.get('confidence'), recipe.whole_batch)
             graphs = [build_graph(found.teacher, entry, recipe) for entry in found.sets]
-            losses, views = self.layer(found.student, found.teacher, graphs, recipe.pooling)
-        loss = torch.stack(losses).mean() if losses else student.values.sum()
-        factor = recipe.factor * (len(losses) if recipe.times_batch else 1)
+            loss, views = self.layer(found.student, found.teacher, graphs, recipe.pooling)
+        factor = recipe.factor * (len(graphs) if recipe.times_batch else 1)
         return Term(factor * loss, _scalars(graphs, teacher.values), _watched(views))
 
 

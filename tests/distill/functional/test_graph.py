@@ -13,8 +13,8 @@ from pointkd.core.errors import ConfigError, ShapeError
 from pointkd.distill.functional import (
     EDGE_FORMS,
     centre_weights,
+    edge_errors,
     edge_features,
-    edge_loss,
     effective_centres,
     graph_loss,
     knn,
@@ -159,14 +159,14 @@ def test_gradients(form):
     st.integers(1, 4),
     st.integers(0, 2**16),
 )
-def test_loss_without_edges_equals_the_loss_of_edges(form, elements, graphs, count, width, seed):
+def test_errors_without_edges_give_the_loss_of_edges(form, elements, graphs, count, width, seed):
     generator = torch.Generator().manual_seed(seed)
     student, teacher = (torch.randn(elements, width, dtype=torch.float64, generator=generator) for _ in range(2))
     student.requires_grad_()
     centres = torch.randint(elements, (graphs,), generator=generator)
     neighbours = torch.randint(elements, (graphs, count), generator=generator)
     weights = torch.rand(graphs, dtype=torch.float64, generator=generator)
-    ours = edge_loss(student - teacher, centres, neighbours, weights, form)
+    ours = (edge_errors(student - teacher, centres, neighbours, form) * weights).mean()
     views = [edge_features(side, centres, neighbours, form) for side in (student, teacher)]
     expected = graph_loss(*views, weights)
     assert ours.item() == pytest.approx(expected.item(), rel=1e-12)
@@ -174,32 +174,29 @@ def test_loss_without_edges_equals_the_loss_of_edges(form, elements, graphs, cou
 
 
 @pytest.mark.parametrize('form', EDGE_FORMS)
-def test_loss_without_edges_keeps_small_differences_on_large_offsets(form):
+def test_errors_without_edges_keep_small_differences_on_large_offsets(form):
     """All gaps are nearly one large vector: the differences between neighbours vanish beside it."""
     generator = torch.Generator().manual_seed(4)
     gap = 100 + torch.randn(40, 8, generator=generator) * 1e-3
     centres, neighbours = torch.arange(40), torch.randint(40, (40, 6), generator=generator)
-    weights = torch.ones(40)
-    exact = edge_loss(gap.double(), centres, neighbours, weights, form).item()
-    assert edge_loss(gap, centres, neighbours, weights, form).item() == pytest.approx(exact, rel=1e-6)
+    exact = edge_errors(gap.double(), centres, neighbours, form)
+    assert torch.allclose(edge_errors(gap, centres, neighbours, form).double(), exact, rtol=1e-6)
 
 
 @pytest.mark.parametrize('form', EDGE_FORMS)
-def test_gradients_of_the_loss_without_edges(form):
-    weights = torch.tensor([0.5, 1.0, 1.5], dtype=torch.float64)
+def test_gradients_of_the_errors_without_edges(form):
+    def errors(gap):
+        return edge_errors(gap, CENTRES, NEIGHBOURS, form)
 
-    def loss(gap):
-        return edge_loss(gap, CENTRES, NEIGHBOURS, weights, form)
-
-    assert torch.autograd.gradcheck(loss, (TEACHER.clone().requires_grad_(),))
+    assert torch.autograd.gradcheck(errors, (TEACHER.clone().requires_grad_(),))
 
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
-def test_loss_without_edges_is_finite_in_half_formats(dtype):
+def test_errors_without_edges_are_finite_in_half_formats(dtype):
     gap = torch.full((3, 4), 6e4, dtype=dtype, requires_grad=True)
     with torch.autocast('cpu', torch.bfloat16):
-        loss = edge_loss(gap, torch.tensor([0]), torch.tensor([[1, 2]]), torch.ones(1), 'centre_difference')
-    loss.backward()
+        loss = edge_errors(gap, torch.tensor([0]), torch.tensor([[1, 2]]), 'centre_difference')
+    loss.sum().backward()
     assert loss.dtype == torch.float32
     assert loss.isfinite()
     assert gap.grad.isfinite().all()
@@ -230,9 +227,9 @@ def test_spatial_order_is_lexicographic():
 def test_empty_graphs_give_zero_with_a_gradient_path():
     student = torch.zeros(0, 3, requires_grad=True)
     nobody = torch.zeros(0, dtype=torch.long)
-    loss = edge_loss(student, nobody, torch.zeros(0, 4, dtype=torch.long), torch.zeros(0), 'centre_difference')
-    loss.backward()
-    assert loss.item() == 0
+    errors = edge_errors(student, nobody, torch.zeros(0, 4, dtype=torch.long), 'centre_difference')
+    errors.sum().backward()
+    assert errors.shape == (0,)
     for pooling in ('none', 'max', 'mean'):
         edges = edge_features(student, nobody, torch.zeros(0, 4, dtype=torch.long), 'neighbor_centre')
         pooled = pool_edges(edges, pooling)
@@ -251,10 +248,8 @@ def test_bad_input():
     with pytest.raises(ConfigError, match='tau'):
         centre_weights(torch.ones(3), 0.0)
     with pytest.raises(ConfigError, match="did you mean 'centre_difference'"):
-        edge_loss(TEACHER, CENTRES, NEIGHBOURS, torch.ones(3), 'center_difference')
+        edge_errors(TEACHER, CENTRES, NEIGHBOURS, 'center_difference')
     with pytest.raises(ShapeError, match='centres'):
-        edge_loss(TEACHER, CENTRES[:2], NEIGHBOURS, torch.ones(3), 'neighbor_centre')
-    with pytest.raises(ShapeError, match='weights'):
-        edge_loss(TEACHER, CENTRES, NEIGHBOURS, torch.ones(2), 'neighbor_centre')
+        edge_errors(TEACHER, CENTRES[:2], NEIGHBOURS, 'neighbor_centre')
     with pytest.raises(ShapeError, match='weights'):
         graph_loss(torch.zeros(2, 1, 1), torch.zeros(2, 1, 1), torch.ones(3))
