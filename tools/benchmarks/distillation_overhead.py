@@ -203,7 +203,7 @@ def show(summary: dict[str, Any]) -> None:
 
 @contextmanager
 def stopwatch(found: dict[str, float]) -> Iterator[None]:
-    """Sum the seconds of the stages (each with what it calls) while the block runs."""
+    """Sum the processor seconds of the stages (each with what it calls) while the block runs."""
     originals = []
     for module, path in STAGES:
         owner: Any = importlib.import_module(module)
@@ -224,26 +224,26 @@ def _timed(function: Callable[..., Any], name: str, found: dict[str, float]) -> 
     """Return a function that adds its seconds to an entry."""
 
     def call(*args: Any, **settings: Any) -> Any:
-        start = time.perf_counter()
+        start = time.process_time()
         try:
             return function(*args, **settings)
         finally:
-            found[name] = found.get(name, 0.0) + time.perf_counter() - start
+            found[name] = found.get(name, 0.0) + time.process_time() - start
 
     return call
 
 
 def show_profile(arm: Trainee, student: Trainee, batches: list[dict[str, Any]], rounds: int) -> None:
-    """Print where the time of a distilled step goes: by stage (inclusive), and torch's operators."""
+    """Print where the processor time of a distilled step goes: by stage (inclusive), and torch's operators."""
     found: dict[str, float] = {}
     totals = {'student': 0.0, 'distilled': 0.0}
     for turn in range(rounds + 1):
         for name, trainee in (('student', student), ('distilled', arm)):
             batch = copy.deepcopy(batches[turn % len(batches)])
-            start = time.perf_counter()
+            start = time.process_time()
             with stopwatch(found):
                 trainee.step(batch)
-            totals[name] += time.perf_counter() - start
+            totals[name] += time.process_time() - start
         if not turn:
             found.clear()
             totals = dict.fromkeys(totals, 0.0)

@@ -34,9 +34,7 @@ def choose(product, own, slack, centres, index, exact, group, crowd, answer, don
     places = np.empty(width, np.int64)
     for row in range(rows):
         values = product[row]
-        minima[:] = values[:size]
-        for start in range(size, width, size):
-            _lower(minima, values[start : start + size])
+        _lowest(values, minima)
         line = product.dtype.type(_line(_bound(minima, k, -own[row]), own[row], slack))
         found = _within(values, minima, line, places)
         done[row] = found <= crowd or own[row] == 0
@@ -45,11 +43,20 @@ def choose(product, own, slack, centres, index, exact, group, crowd, answer, don
 
 
 @jit
-def _lower(minima, values):  # type: ignore[no-untyped-def]
-    """Lower each minimum to a value where that is less."""
-    for place in range(minima.size):
-        value, least = values[place], minima[place]
-        minima[place] = value if value < least else least
+def _lowest(values, minima):  # type: ignore[no-untyped-def]
+    """Write the minima (S,) over the groups of a row of values (G*S,)."""
+    size = minima.size
+    minima[:] = values[:size]
+    whole = (values.size // size - 1) // 2 * 2 + 1  # groups of the first and of all pairs
+    for start in range(size, whole * size, 2 * size):  # pairs: half the passes over the minima
+        one, other = values[start : start + size], values[start + size : start + 2 * size]
+        for place in range(size):
+            lower = one[place] if one[place] < other[place] else other[place]
+            minima[place] = lower if lower < minima[place] else minima[place]
+    if whole * size < values.size:
+        last = values[whole * size :]
+        for place in range(size):
+            minima[place] = last[place] if last[place] < minima[place] else minima[place]
 
 
 @jit
@@ -67,14 +74,14 @@ def _bound(values, k, low):  # type: ignore[no-untyped-def]
         middle = below + (high - below) / kind(4)
         if not below < middle < high:
             break
-        count = 0
+        count = np.int32(0)  # as wide as the values: four times as fast
         for value in values:
-            count += value <= middle
+            count += np.int32(value <= middle)
         if count < k:
             below = middle
             continue
         high = middle
-        if count <= k + k // 4:
+        if count <= k + k // 8:
             break
     return high
 
