@@ -1,8 +1,9 @@
-# PointPillars for the cars of Astyx HiRes 2019 in KITTI layout (a LiDAR of 16 beams, ground near -1.6 m).
+# PointPillars for the cars of Astyx HiRes 2019 in KITTI layout (a LiDAR of 16 beams, ground near -1.6 m), sized for a
+# processor with two cores: the range holds 97 % of the cars that count.
 # Data: pointkd create-data kitti --root data/astyx --splits train=train,val=val,test=test
 custom_imports = dict(imports=['pointkd.models.pillars'], allow_failed_imports=False)
-point_cloud_range = [0, -25, -3, 64, 25, 3]  # metres: x, y, z from; x, y, z to
-voxel_size = [0.25, 0.25, 6]
+point_cloud_range = [0, -20.48, -3, 46.08, 20.48, 3]  # metres: x, y, z from; x, y, z to
+voxel_size = [0.32, 0.32, 6]
 class_names = ['Car']
 
 # -- network -----------------------------------------------------------------------------------------------------------
@@ -20,10 +21,10 @@ model = dict(
         type='Det3DDataPreprocessor',
         voxel=True,
         voxel_layer=dict(
-            max_num_points=16,
+            max_num_points=8,
             point_cloud_range=point_cloud_range,
             voxel_size=voxel_size,
-            max_voxels=(16000, 16000),  # training, test
+            max_voxels=(8000, 8000),  # training, test
         ),
     ),
     voxel_encoder=dict(
@@ -34,9 +35,9 @@ model = dict(
         voxel_size=voxel_size,
         point_cloud_range=point_cloud_range,
     ),
-    middle_encoder=dict(type='PointPillarsScatter', in_channels=32, output_shape=[200, 256]),
+    middle_encoder=dict(type='PointPillarsScatter', in_channels=32, output_shape=[128, 144]),
     backbone=dict(
-        type='SECOND', in_channels=32, layer_nums=[3, 5, 5], layer_strides=[2, 2, 2], out_channels=[32, 64, 128]
+        type='SECOND', in_channels=32, layer_nums=[3, 3, 3], layer_strides=[2, 2, 2], out_channels=[32, 64, 128]
     ),
     neck=dict(type='SECONDFPN', in_channels=[32, 64, 128], upsample_strides=[1, 2, 4], out_channels=[64, 64, 64]),
     bbox_head=dict(
@@ -48,7 +49,7 @@ model = dict(
         assign_per_class=True,
         anchor_generator=dict(
             type='AlignedAnchor3DRangeGenerator',
-            ranges=[[0, -25, -1.3, 64, 25, -1.3]],
+            ranges=[[0, -20.48, -1.3, 46.08, 20.48, -1.3]],
             sizes=[[4.15, 1.8, 1.6]],
             rotations=[0, 1.57],
             reshape_out=False,
@@ -74,9 +75,19 @@ model = dict(
 # -- data --------------------------------------------------------------------------------------------------------------
 data_root = 'data/astyx/'
 load_points = dict(type='LoadPointsFromFile', coord_type='LIDAR', load_dim=4, use_dim=4)
+db_sampler = dict(
+    data_root=data_root,
+    info_path=data_root + 'kitti_dbinfos_train.pkl',
+    rate=1.0,
+    prepare=dict(filter_by_difficulty=[-1], filter_by_min_points=dict(Car=5)),
+    classes=class_names,
+    sample_groups=dict(Car=10),
+    points_loader=load_points,
+)
 train_pipeline = [
     load_points,
     dict(type='LoadAnnotations3D', with_bbox_3d=True, with_label_3d=True),
+    dict(type='ObjectSample', db_sampler=db_sampler),
     dict(type='RandomFlip3D', flip_ratio_bev_horizontal=0.5),
     dict(type='GlobalRotScaleTrans', rot_range=[-0.2, 0.2], scale_ratio_range=[0.95, 1.05]),
     dict(type='PointsRangeFilter', point_cloud_range=point_cloud_range),

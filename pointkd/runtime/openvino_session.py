@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,7 @@ class OpenVinoSession:
             ConfigError: the processor has no bf16.
             ExportError: OpenVINO refuses the file.
         """
-        try:
-            import openvino
-        except ImportError as error:
-            raise StackError("OpenVINO is not installed: `pip install 'pointkd[openvino]'`") from error
-        core = openvino.Core()
+        core = _core()
         if precision == 'bf16' and 'BF16' not in core.get_property('CPU', 'OPTIMIZATION_CAPABILITIES'):
             raise ConfigError("OpenVINO has no bf16 on this processor (needs avx512_bf16 or amx_bf16): use 'f32'")
         settings: dict[str, object] = {'PERFORMANCE_HINT': 'LATENCY'}
@@ -63,6 +60,23 @@ class OpenVinoSession:
             for port in request.model_outputs:
                 arrays |= dict.fromkeys(port.get_names(), request.get_tensor(port).data)
         return HeadMaps(*(np.array(arrays[name][0]) for name in OUTPUTS))
+
+
+@cache
+def _core() -> Any:
+    """Return OpenVINO, the same and never let go.
+
+    Its CPU plugin gives the thread a signal stack of its own and takes that away when it is unloaded: any signal with a
+    handler (Ctrl-C, the end of a child process) would then end Python with a segmentation fault.
+
+    Raises:
+        StackError: OpenVINO is not installed.
+    """
+    try:
+        import openvino
+    except ImportError as error:
+        raise StackError("OpenVINO is not installed: `pip install 'pointkd[openvino]'`") from error
+    return openvino.Core()
 
 
 def _scatter(model: Any) -> Any:

@@ -20,8 +20,8 @@ PARAMETERS = {  # PointDistiller's tables: 4.8, 1.3 (by its own config 1.22) and
     'second/second-4x_kitti-3class.py': 1_342_824,
     'pointpillars/pointpillars_kitti-mini.py': 1_217_352,
     'pointpillars/pointpillars-4x_kitti-mini.py': 308_680,
-    'pointpillars/pointpillars_astyx.py': 1_207_316,
-    'pointpillars/pointpillars-4x_astyx.py': 303_636,
+    'pointpillars/pointpillars_astyx.py': 837_908,
+    'pointpillars/pointpillars-4x_astyx.py': 211_092,
     'demo/teacher.py': 847_944,
     'demo/student.py': 216_136,
 }

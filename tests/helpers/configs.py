@@ -11,7 +11,7 @@ CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 NAMES = sorted(
     path.relative_to(CONFIGS).as_posix()
     for path in CONFIGS.rglob('*.py')
-    if '_base_' not in path.relative_to(CONFIGS).parts
+    if not {'_base_', 'results'} & set(path.relative_to(CONFIGS).parts)  # bases, suites
 )
 DISTILLED = [name for name in NAMES if 'distill = ' in (CONFIGS / name).read_text(encoding='utf-8')]
 PLAIN = [name for name in NAMES if name not in DISTILLED]

@@ -115,8 +115,9 @@ def test_gives_the_reference_values_of_a_whole_scan(golden: Path) -> None:
     reference = np.load(golden / 'models' / 'pointpillars.npz')
     cloud = torch.from_numpy(np.load(golden / 'models' / 'cloud.npz')['points'])
     block = load_config(CONFIGS / 'pointpillars' / 'pointpillars_kitti-3class.py').model
-    voxels = MODELS.build(block.data_preprocessor)({'inputs': {'points': [cloud]}})['inputs']['voxels']
-    ours = MODELS.build({**block.voxel_encoder, 'type': 'RealPointsPillarFeatureNet'}).eval()
+    preprocessor = MODELS.build({**block.data_preprocessor, '_scope_': 'mmdet3d'})  # whatever scope is the default
+    voxels = preprocessor({'inputs': {'points': [cloud]}})['inputs']['voxels']
+    ours = MODELS.build({**block.voxel_encoder, 'type': 'RealPointsPillarFeatureNet', '_scope_': 'mmdet3d'}).eval()
     for name, tensor in ours.state_dict().items():
         random = np.random.RandomState(zlib.crc32(f'voxel_encoder.{name}'.encode()))
         noise = torch.from_numpy(random.standard_normal(tensor.numel()).reshape(tuple(tensor.shape)))

@@ -108,9 +108,9 @@ def test_a_changed_config_is_seen(places: Places) -> None:
 
 
 def test_another_teacher_is_seen(places: Places) -> None:
-    places.teacher('big').write_text('other weights')
+    (places.home / 'data/teachers/big.pth').write_text('other weights')
     assert 'has sha256' in found(places)[0]
-    places.teacher('big').unlink()
+    (places.home / 'data/teachers/big.pth').unlink()
     assert 'is missing' in found(places)[0]
 
 

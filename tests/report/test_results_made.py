@@ -75,7 +75,7 @@ def make_home(folder: Path, suite: str = SUITE) -> Places:
     }.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
-    digest = repr(sha256(places.teacher('big')))
+    digest = repr(sha256(places.home / 'data/teachers/big.pth'))
     (folder / 'configs' / 'results').mkdir()
     (folder / 'configs' / 'results' / 'made.py').write_text(suite.replace('SHA256', digest))
     return places

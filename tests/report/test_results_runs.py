@@ -172,8 +172,8 @@ def test_only_the_teacher_of_the_suite_teaches(tmp_path: Path) -> None:
     places = make_home(tmp_path)
     suite = read_made(places)
     check_teacher(places, suite, 'big')
-    places.teacher('big').write_text('changed')
-    with pytest.raises(CheckpointError, match=sha256(places.teacher('big'))):
+    (places.home / 'data/teachers/big.pth').write_text('changed')
+    with pytest.raises(CheckpointError, match=sha256(places.home / 'data/teachers/big.pth')):
         check_teacher(places, suite, 'big')
 
 

@@ -22,14 +22,6 @@ def test_a_suite_is_read_with_its_defaults(tmp_path: Path) -> None:
     assert (suite.teacher_of(suite.datasets[0], plain), suite.teacher_of(suite.datasets[0], graph)) == (None, 'big')
 
 
-def test_a_suite_may_lie_in_a_folder_below(tmp_path: Path) -> None:
-    places = make_home(tmp_path)
-    folder = tmp_path / 'configs' / 'results' / 'below'
-    folder.mkdir()
-    (tmp_path / 'configs' / 'results' / 'made.py').rename(folder / 'made.py')
-    assert read_made(places).title == 'Made up'
-
-
 @pytest.mark.parametrize(
     ('right', 'wrong', 'message'),
     [

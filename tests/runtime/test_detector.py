@@ -9,6 +9,7 @@ from helpers.small_pillars import export_small_net
 
 from pointkd.core.errors import ConfigError, ExportError, ShapeError, StackError
 from pointkd.export.clouds import made_up_clouds
+from pointkd.runtime import openvino_session
 from pointkd.runtime.detections import Detections
 from pointkd.runtime.detector import Detector
 from pointkd.runtime.graph_io import feed
@@ -87,7 +88,7 @@ def test_openvino_finds_the_same(small_export, detector, cloud, precision, box, 
 
 def test_the_point_encoder_stays_exact_in_bf16(tmp_path):
     """At 100 m bf16 tells half metres apart: in bf16 throughout, the net would see other clouds."""
-    openvino = pytest.importorskip('openvino')
+    pytest.importorskip('openvino')
     extent = [96, -8, -3, 112, 8, 1]
     export = export_small_net(
         tmp_path, voxel_encoder__point_cloud_range=extent, data_preprocessor__voxel_layer__point_cloud_range=extent
@@ -99,11 +100,30 @@ def test_the_point_encoder_stays_exact_in_bf16(tmp_path):
         pytest.skip(str(error))
     pillars = exact.voxelize(made_up_clouds(exact.side_car.voxels, 1)[0])
     wanted = exact.network(pillars).classes
-    whole = openvino.Core().compile_model(str(export / 'model.onnx'), 'CPU', {'INFERENCE_PRECISION_HINT': 'bf16'})
+    core = openvino_session._core()
+    whole = core.compile_model(str(export / 'model.onnx'), 'CPU', {'INFERENCE_PRECISION_HINT': 'bf16'})
     rounded = whole.create_infer_request().infer(feed(pillars))['classes'][0]
     error = np.abs(mixed.network(pillars).classes - wanted).max()
     assert error < 0.02 * np.abs(wanted).max()
     assert error < 0.2 * np.abs(rounded - wanted).max()
+
+
+def test_signals_are_survived_after_openvino(small_export):
+    pytest.importorskip('openvino')
+    script = """
+        import gc, os, signal, sys
+        from pointkd.runtime.detector import Detector
+
+        detectors = [Detector(sys.argv[1], 'openvino') for _ in range(3)]  # let go in this order
+        while detectors:
+            detectors.pop(0)
+            gc.collect()
+        signal.signal(signal.SIGUSR1, lambda *_: print('handled'))
+        os.kill(os.getpid(), signal.SIGUSR1)
+    """
+    command = [sys.executable, '-X', 'faulthandler', '-c', textwrap.dedent(script), str(small_export)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, 'handled\n')
 
 
 def test_wrong_use_is_refused(small_export, detector, tmp_path, monkeypatch):
@@ -116,6 +136,7 @@ def test_wrong_use_is_refused(small_export, detector, tmp_path, monkeypatch):
     with pytest.raises(ExportError, match='pointkd export'):
         Detector(tmp_path)
     monkeypatch.setitem(sys.modules, 'openvino', None)
+    openvino_session._core.cache_clear()
     with pytest.raises(StackError, match=r'pip install .pointkd\[openvino\]'):
         Detector(small_export, 'openvino')
 

@@ -18,7 +18,6 @@ from pointkd.io.blocks import is_read
 from pointkd.io.config import find_config
 from pointkd.io.options import apply_options, parse_value
 from pointkd.report.results.parts import TEACHER, Arm, Dataset, Numerics, Schedule
-from pointkd.report.results.places import teacher_file
 from pointkd.report.results.suite import Suite
 
 # What a config says about logs, processes and validation changes no result.
@@ -44,7 +43,8 @@ class Job:
         options: changes of the config by dotted key, without any path of this machine.
         iterations: of the training; 0 where weights that exist are evaluated.
         teacher: name of the teacher whose weights are read.
-        sha256: of these weights.
+        weights: file of these weights, below the checkout.
+        sha256: of this file.
         numerics: how it computes.
         part: 'test' or 'val': the frames that it is evaluated on.
         factor: of the data set's number of iterations.
@@ -58,6 +58,7 @@ class Job:
     iterations: int
     numerics: Numerics
     teacher: str | None = None
+    weights: str | None = None
     sha256: str | None = None
     part: str = 'test'
     factor: float = field(default=1.0, compare=False)
@@ -129,6 +130,7 @@ def arm_job(
         iterations=iterations,
         numerics=suite.numerics,
         teacher=name,
+        weights=suite.teacher_file(name) if name else None,
         sha256=suite.teachers[name].sha256 if name else None,
         part=part,
         factor=factor,
@@ -147,13 +149,20 @@ def teacher_job(suite: Suite, dataset: Dataset, name: str) -> Job:
         iterations=0,
         numerics=suite.numerics,
         teacher=name,
+        weights=suite.teacher_file(name),
         sha256=teacher.sha256,
     )
 
 
 def teaching_job(suite: Suite, name: str) -> Job:
-    """Return the training of a teacher, evaluated on the validation frames."""
+    """Return the training of a teacher, evaluated on the validation frames.
+
+    Raises:
+        ConfigError: another command makes this teacher.
+    """
     teacher = suite.teachers[name]
+    if teacher.schedule is None:
+        raise ConfigError(f'teacher {name!r}: made by `{teacher.made}`, not by the suite')
     dataset = suite.dataset(teacher.dataset)
     options = {
         **training_options(teacher.schedule, teacher.schedule.iterations),
@@ -206,7 +215,7 @@ def distill_options(suite: Suite, teacher: str | None, arm: Arm) -> dict[str, An
     home = suite.dataset(entry.dataset)
     block = dict(
         config=home.config(entry.config),
-        checkpoint=teacher_file(teacher),
+        checkpoint=suite.teacher_file(teacher),
         options=option_words({**home.options, **entry.options}),
     )
     return {'+distill': dict(teacher=block, methods=arm.methods)}

@@ -157,12 +157,14 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Teacher:
-    """A teacher in `data/teachers/NAME.pth`.
+    """A teacher in `data/teachers/NAME.pth`, or one that another command makes.
 
     Attributes:
-        dataset: whose training frames it has seen.
+        dataset: that it is for, and whose training frames it has seen if the suite makes it.
         config: name of its config in the data set's `configs`.
-        schedule: of its training.
+        schedule: of its training, if the suite makes it.
+        made: else the command that makes it, and
+        file: where that command writes it, below the checkout.
         options: changes of its config, by dotted key.
         seed: of its training.
         sha256: of the file; None until it is made (`--make-teacher NAME` prints it).
@@ -170,10 +172,16 @@ class Teacher:
 
     dataset: str
     config: str
-    schedule: Schedule
+    schedule: Schedule | None = None
+    made: str | None = None
+    file: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
     sha256: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.schedule is None) == (self.made is None) or (self.made is None) != (self.file is None):
+            raise ConfigError('teacher: give either `schedule`, or `made` (a command) and `file` (that it writes)')
 
 
 @dataclass(frozen=True)

@@ -68,10 +68,6 @@ class Places:
         """Data set as training reads it."""
         return self.work / 'data' / dataset
 
-    def teacher(self, name: str) -> Path:
-        """Weights of a teacher."""
-        return self.home / teacher_file(name)
-
     def shown(self, path: Path) -> Path:
         """Return a path as messages show it, below the checkout."""
         return path.relative_to(self.home)
@@ -79,8 +75,3 @@ class Places:
     def records(self) -> list[Path]:
         """Return the JSONs of all runs that there are."""
         return sorted(self.documents.glob('*/*.json'))
-
-
-def teacher_file(name: str) -> str:
-    """Return the path of a teacher's weights below the checkout."""
-    return f'data/teachers/{name}.pth'

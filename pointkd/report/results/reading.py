@@ -17,8 +17,8 @@ T = TypeVar('T')
 
 
 def suite_files(home: Path) -> dict[str, Path]:
-    """Return the suites of a checkout by name: `configs/results/NAME.py`, or in a folder below."""
-    return {path.stem: path for path in sorted((home / 'configs' / 'results').rglob('*.py'))}
+    """Return the suites of a checkout by name: `configs/results/NAME.py`."""
+    return {path.stem: path for path in sorted((home / 'configs' / 'results').glob('*.py'))}
 
 
 def read_suite(home: Path, name: str) -> Suite:

@@ -18,7 +18,6 @@ from pointkd.export.latency import processor
 from pointkd.report.results.data import frames_of
 from pointkd.report.results.history import History, read_history
 from pointkd.report.results.jobs import Job
-from pointkd.report.results.places import teacher_file
 from pointkd.report.results.processes import run_verb
 from pointkd.report.results.records import read_json
 from pointkd.report.results.scores import score
@@ -52,7 +51,7 @@ def carry_out(
     made = provenance(home)
     claim(folder, identity)
     history = History([], {}, 0.0)
-    weights = home / teacher_file(str(job.teacher))
+    weights = home / str(job.weights)
     if job.iterations:
         train(job, folder, home, data)
         history = read_history(folder, losses)

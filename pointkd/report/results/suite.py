@@ -91,6 +91,10 @@ class Suite:
         """Return the name of the teacher that an arm learns from on a data set, None for a student alone."""
         return (arm.teacher or dataset.teacher) if arm.methods else None
 
+    def teacher_file(self, name: str) -> str:
+        """Return the path of a teacher's weights below the checkout."""
+        return self.teachers[name].file or f'data/teachers/{name}.pth'
+
     def compared_to(self, arm: Arm) -> str | None:
         """Return the name of the row that an arm's differences are taken to, None for that row itself."""
         other = arm.compare or self.control

@@ -19,8 +19,9 @@ MOST_BYTES = 2 * 1000 * 1000
 
 def teacher_problem(places: Places, suite: Suite, name: str) -> str | None:
     """Return what is wrong with a teacher's file, None where it is the one that the suite names."""
-    path, wanted = places.teacher(name), suite.teachers[name].sha256
-    again = f'make it with `pointkd results {suite.name} --make-teacher {name}`'
+    path, wanted = places.home / suite.teacher_file(name), suite.teachers[name].sha256
+    command = suite.teachers[name].made or f'pointkd results {suite.name} --make-teacher {name}'
+    again = f'make it with `{command}`'
     if wanted is None:
         return f'teacher {name}: {path.name} is there, but the suite has no sha256 of it' if path.is_file() else None
     if not path.is_file():
@@ -58,7 +59,7 @@ def make_teacher(
         The file.
 
     Raises:
-        ConfigError: no such teacher.
+        ConfigError: no such teacher, or another command makes it.
         CheckpointError: the file would be larger than a repository should carry.
         TrainingError: a command failed.
     """
@@ -70,7 +71,7 @@ def make_teacher(
     say(f'training the teacher {name}: {job.iterations} iterations, log in {folder}')
     record = carry_out(job, folder, home=places.home, data=data, losses=suite.losses)
     made = {key: record[key] for key in ('config', 'seed', 'iterations', 'commit', 'processor', 'torch', 'metrics')}
-    path = places.teacher(name)
+    path = places.home / suite.teacher_file(name)
     pack(folder / WEIGHTS, path, {'suite': suite.name, 'teacher': name, **made})
     say(f'{path} ({path.stat().st_size / 1e6:.2f} MB); write into the suite: sha256={sha256(path)!r}')
     return path
