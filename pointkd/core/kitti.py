@@ -115,7 +115,7 @@ def read_objects(path: str | Path) -> KittiObjects:
     return KittiObjects(
         names=names,
         truncation=table[:, 0],
-        occlusion=np.nan_to_num(table[:, 1], nan=3.0, posinf=3.0, neginf=-1.0).astype(np.int64),
+        occlusion=np.nan_to_num(table[:, 1], nan=3.0).clip(-1, 3).astype(np.int64),
         alpha=table[:, 2],
         boxes_2d=table[:, 3:7],
         dimensions=table[:, 7:10],

@@ -45,7 +45,7 @@ def load_config(
     _check_bases(file)
     try:
         config = Config.fromfile(file)
-    except Exception as error:  # a config is code: whatever it raises, the user must see which file did
+    except (Exception, SystemExit) as error:  # a config is code: whatever it raises, the user must see which file did
         raise ConfigError(f'{file}: can not be read: {type(error).__name__}: {error}') from error
     check_names(config._cfg_dict, str(file))
     content = config._cfg_dict
@@ -118,23 +118,33 @@ def _check_bases(file: Path, seen: tuple[Path, ...] = ()) -> None:
 
 
 def _bases(file: Path) -> list[str]:
-    """Return what a config file gives as `_base_`."""
+    """Return what a config file gives as `_base_`.
+
+    Raises:
+        ConfigError: it is not a name or a list of names, or the file is not what its ending says.
+    """
     base: Any = None
     if file.suffix == '.py':
         for node in _parse(file).body:
             if isinstance(node, ast.Assign) and any(getattr(name, 'id', '') == '_base_' for name in node.targets):
                 base = _literal(node.value)
     else:
-        content = load(str(file))
+        try:
+            content = load(str(file))
+        except Exception as error:  # whatever the parser of yaml or json raises
+            raise ConfigError(f'{file}: is not valid {file.suffix[1:]} ({error})') from error
         base = content.get('_base_') if isinstance(content, dict) else None
-    return [base] if isinstance(base, str) else list(base or [])
+    names = [base] if isinstance(base, str) else base or []
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise ConfigError(f'{file}: _base_ must be the name of a config file or a list of names, got {base!r}')
+    return list(names)
 
 
 def _parse(file: Path) -> ast.Module:
     """Return the syntax tree of a Python config."""
     try:
         return ast.parse(file.read_text(encoding='utf-8'))
-    except (SyntaxError, UnicodeDecodeError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # zero bytes, nesting without end
         line = f':{error.lineno}' if isinstance(error, SyntaxError) else ''
         raise ConfigError(f'{file}{line}: is not valid Python ({error})') from error
 

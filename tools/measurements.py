@@ -1,0 +1,200 @@
+"""Writes the section "Measurements" of docs/results.md from the JSONs in docs/results/measurements.
+
+    python tools/measurements.py            # write
+    python tools/measurements.py --check    # exit code 1 where page and JSONs differ
+
+Each measurement names the command that makes its JSON; a measurement without a JSON is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from pointkd.core.files import write_text
+
+DOCS = Path(__file__).resolve().parents[1] / 'docs'
+FOLDER = DOCS / 'results' / 'measurements'
+BEGIN, END = '<!-- measurements:begin -->', '<!-- measurements:end -->'
+CLASSES = ('Car', 'Pedestrian', 'Cyclist', 'mAP')
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Return a Markdown table; all columns but the first are aligned to the right."""
+    lines = [header, ['---', *['--:'] * (len(header) - 1)], *rows]
+    return '\n'.join('| ' + ' | '.join(map(str, line)) + ' |' for line in lines)
+
+
+def moderate(ap: dict[str, Any], metric: str) -> list[str]:
+    """Return AP at 40 recall positions, moderate, of each class and their mean; null counts as 0 there."""
+    values = [ap[name][metric]['AP40'][1] for name in CLASSES]
+    return ['-' if value is None else f'{value:.1f}' for value in values]
+
+
+def demo(content: dict[str, Any]) -> str:
+    """What `make demo` has given."""
+    nets = {'teacher': 'teacher', 'student': 'student alone', 'distilled': 'distilled student'}
+    rows = []
+    for key, title in nets.items():
+        net = content[key]
+        cost = [f'{net["params"]:,}', f'{net["macs"] / 1e6:,.0f} M']
+        rows.append([title, *cost, *moderate(net['ap'], '3d'), moderate(net['ap'], 'bev')[-1]])
+    parity = content['parity']
+    header = ['', 'parameters', 'multiply-adds', *(f'3D {name}' for name in CLASSES), 'BEV mAP']
+    exact = f'boxes within {parity["max_box_m"]:.1e} m, scores within {parity["max_score"]:.1e}'
+    return (
+        f'{table(header, rows)}\n\nOne seed: an example, no evidence. The export of the distilled student gives what '
+        f'PyTorch gives on {parity["clouds"]} clouds: {exact}. All of it took {content["seconds"] / 60:.1f} minutes.'
+    )
+
+
+def kitti_mini(content: dict[str, Any]) -> str:
+    """Learning a few real frames by heart."""
+    rows = [
+        [title, content[part]['frames'], *moderate(content[part]['ap'], '3d'), *moderate(content[part]['ap'], 'bev')]
+        for part, title in (('train', 'frames it was trained on'), ('val', 'other frames'))
+    ]
+    header = ['', 'frames', *(f'{metric} {name}' for metric in ('3D', 'BEV') for name in CLASSES)]
+    return f'{table(header, rows)}\n\n`{content["config"]}`, one seed.'
+
+
+def kitti_eval(content: dict[str, Any]) -> str:
+    """Whole processes of the evaluator and its peers."""
+    ours = statistics.median(content['contenders']['pointkd']['wall_s'])
+    titles = {
+        'pointkd': 'pointkd',
+        'plain': 'plain Python',
+        'mmdet3d': "mmdet3d's functions (overlaps on the CPU, numba compiles in each process)",
+    }
+    rows = []
+    for name, entry in content['contenders'].items():
+        wall = statistics.median(entry['wall_s'])
+        difference = '' if name == 'pointkd' else f'{entry["largest_difference"]:.1g}'
+        rows.append([titles[name], f'{wall:.2f}', f'{wall / ours:.1f}', difference])
+    header = [f'{content["frames"]} frames', 'wall, s', 'times ours', 'largest difference, AP']
+    return table(header, rows)
+
+
+def knn(content: dict[str, Any]) -> str:
+    """Time and memory of nearest neighbours."""
+    rows = [
+        [name, f'{statistics.median(entry["seconds"]):.1f}', f'{max(entry["megabytes"]):,.0f}']
+        for name, entry in content['contenders'].items()
+    ]
+    size = f'{content["centres"]} centres, {content["elements"]} elements of width {content["width"]}'
+    header = [f'{content["neighbors"]} neighbours', 's', 'MB']
+    return f'{table(header, rows)}\n\n{size}, {content["threads"]} thread(s).'
+
+
+def ops(content: dict[str, Any]) -> str:
+    """Loops against their readable references."""
+    rows = [
+        [name, f'{entry["loop_ms"]:.1f}', f'{entry["reference_ms"]:.1f}', f'{entry["ratio"]:.1f}']
+        for name, entry in content['ops'].items()
+    ]
+    settings = content['settings']
+    size = f'{settings["points"]} points, {settings["boxes"]} boxes, {settings["threads"]} thread(s).'
+    return f'{table(["op", "ours, ms", "torch reference, ms", "ratio"], rows)}\n\n{size}'
+
+
+def pillar_encoder(content: dict[str, Any]) -> str:
+    """The encoder on real points against the stock one."""
+    rows = [
+        [
+            title,
+            *(f'{content[f"{call}_{net}_ms"]["median"]:.1f}' for net in ('stock', 'real_points')),
+            content[f'{call}_ratio'],
+        ]
+        for call, title in (('infer', 'inference'), ('train_step', 'training step'))
+    ]
+    size = f'{content["pillars"]} pillars of {content["room"]} places, {content["points"]} points'
+    header = ['', 'stock, ms', 'real points, ms', 'ratio']
+    return f'{table(header, rows)}\n\n{size}, {content["threads"]} thread(s).'
+
+
+def overhead(content: dict[str, Any]) -> str:
+    """What distillation costs."""
+    rows = [
+        [name, f'{arm["step_ms"]["median"]:.0f}', *(f'{arm["overhead"][key]:.2f}' for key in ('median', 'q25', 'q75'))]
+        for name, arm in content['arms'].items()
+    ]
+    header = ['methods', 'step, ms', 'over student + teacher', 'lower quartile', 'upper quartile']
+    student, teacher = content['student_ms']['median'], content['teacher_ms']['median']
+    return f"{table(header, rows)}\n\nStudent's step {student:.0f} ms, teacher's whole forward {teacher:.0f} ms."
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A part of the section.
+
+    Attributes:
+        name: of the JSON.
+        title: heading.
+        command: that makes the JSON; `OUT` stands for its path.
+        render: Markdown of the JSON's content.
+    """
+
+    name: str
+    title: str
+    command: str
+    render: Callable[[dict[str, Any]], str]
+
+
+EVALUATION = 'python tools/benchmarks/kitti_eval.py --labels LABELS --results RESULTS --with plain mmdet3d --out OUT'
+MEASUREMENTS = [
+    Measurement('demo', 'Demo', 'make demo && cp work_dirs/demo/results.json OUT', demo),
+    Measurement('kitti_mini', 'A few KITTI frames', 'python tools/overfit_kitti.py --root DIR --out OUT', kitti_mini),
+    Measurement('kitti_eval_full_a', 'KITTI evaluation, 3,769 frames', EVALUATION, kitti_eval),
+    Measurement('kitti_eval_full_c', "KITTI evaluation, a real network's 123,613 detections", EVALUATION, kitti_eval),
+    Measurement(
+        'distillation_overhead',
+        'What distillation costs',
+        'python tools/benchmarks/distillation_overhead.py --out OUT',
+        overhead,
+    ),
+    Measurement('knn', 'Nearest neighbours', 'python tools/benchmarks/knn.py --out OUT', knn),
+    Measurement('ops', 'Operators', 'python tools/benchmarks/ops.py > OUT', ops),
+    Measurement('pillar_encoder', 'Pillar encoder', 'python tools/benchmarks/pillar_encoder.py > OUT', pillar_encoder),
+]
+
+
+def section() -> str:
+    """Return what stands between the marks."""
+    parts = []
+    for entry in MEASUREMENTS:
+        path = FOLDER / f'{entry.name}.json'
+        if path.is_file():
+            command = entry.command.replace('OUT', f'docs/results/measurements/{path.name}')
+            content = json.loads(path.read_text(encoding='utf-8'))
+            parts.append(f'### {entry.title}\n\n{entry.render(content)}\n\n`{command}`')
+    return '\n' + '\n\n'.join(parts) + '\n'
+
+
+def main() -> None:
+    """Write the section, or compare."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--check', action='store_true')
+    args = parser.parse_args()
+    page = DOCS / 'results.md'
+    text = page.read_text(encoding='utf-8')
+    before, found, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not found or not end:
+        sys.exit(f'{page}: the marks {BEGIN} and {END} are missing')
+    made = before + BEGIN + section() + END + after
+    if not args.check:
+        write_text(page, made)
+    elif made != text:
+        sys.exit(f'{page}: the measurements differ from their JSONs; run `python tools/measurements.py`')
+
+
+if __name__ == '__main__':
+    main()
