@@ -52,7 +52,16 @@ channel_wise = dict(type='ChannelWise', student='neck[0]', tau=1.0, weight=10.0,
 logits = dict(type='Logits', student='bbox_head.conv_cls', tau=1.0, weight=1.0, schedule=warm_up)
 feature_mimic = dict(type='FeatureMimic', student='voxel_encoder', weight=1.0, schedule=warm_up)
 teacher_init = dict(type='TeacherInit')
-best = [teacher_init, local_graph, logits]
+local_graph_bev = dict(  # where the teacher sees objects, on the map that the head reads
+    type='LocalGraph',
+    student='neck[0]',
+    score='confidence',
+    confidence='bbox_head.conv_cls',
+    samples=256,
+    weight=3.0,
+    schedule=warm_up,
+)
+best = [teacher_init, local_graph_bev, logits]
 
 # -- the suite ---------------------------------------------------------------------------------------------------------
 
@@ -191,6 +200,13 @@ suite = dict(
         # extension rows, in the order in which they are made
         pillars(
             '4x',
+            name='local-graph-bev',
+            title="LocalGraph on the neck's map, centres by the teacher's confidence",
+            methods=[local_graph_bev],
+            group='extension',
+        ),
+        pillars(
+            '4x',
             name='feature-mimic',
             title='FeatureMimic',
             methods=[feature_mimic],
@@ -199,7 +215,7 @@ suite = dict(
         ),
         dict(
             name='best',
-            title='TeacherInit + LocalGraph + Logits',
+            title='TeacherInit + LocalGraph on the map + Logits',
             config='4x',
             methods=best,
             group='extension',
@@ -217,7 +233,7 @@ suite = dict(
         pillars(
             '4x',
             name='16x-best',
-            title='16x, TeacherInit + LocalGraph + Logits',
+            title='16x, TeacherInit + LocalGraph on the map + Logits',
             options=WIDTHS_16X,
             methods=best,
             compare='16x',
@@ -259,7 +275,7 @@ suite = dict(
         pillars(
             '4x',
             name='local-graph-confidence',
-            title="LocalGraph, centres by the teacher's confidence",
+            title="LocalGraph on the pillars, centres by the teacher's confidence",
             methods=[dict(local_graph, score='confidence', confidence='bbox_head.conv_cls')],
             compare='local-graph',
             group='extension',
