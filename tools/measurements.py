@@ -58,12 +58,16 @@ def demo(content: dict[str, Any]) -> str:
 
 def kitti_mini(content: dict[str, Any]) -> str:
     """Learning a few real frames by heart."""
-    rows = [
-        [title, content[part]['frames'], *moderate(content[part]['ap'], '3d'), *moderate(content[part]['ap'], 'bev')]
-        for part, title in (('train', 'frames it was trained on'), ('val', 'other frames'))
-    ]
+    rows = []
+    for part, title in (('train', 'frames it was trained on'), ('val', 'other frames')):
+        for key, whose in (('ap', 'detector'), ('perfect', 'the labels themselves')):
+            ap = content[part][key]
+            rows.append([f'{title}: {whose}', content[part]['frames'], *moderate(ap, '3d'), *moderate(ap, 'bev')])
     header = ['', 'frames', *(f'{metric} {name}' for metric in ('3D', 'BEV') for name in CLASSES)]
-    return f'{table(header, rows)}\n\n`{content["config"]}`, one seed.'
+    return (
+        f'{table(header, rows)}\n\n`{content["config"]}`, one seed. Few objects reach fewer than 40 recall positions, '
+        'so that even the labels stay below 100: theirs is what can be reached.'
+    )
 
 
 def kitti_eval(content: dict[str, Any]) -> str:
