@@ -152,7 +152,7 @@ class Measurement:
     render: Callable[[dict[str, Any]], str]
 
 
-EVALUATION = 'python tools/benchmarks/kitti_eval.py --labels LABELS --results RESULTS --with plain mmdet3d --out OUT'
+EVALUATION = 'python tools/benchmarks/kitti_eval.py --labels LABELS --results RESULTS --with mmdet3d --out OUT'
 MEASUREMENTS = [
     Measurement('demo', 'Demo', 'make demo && cp work_dirs/demo/results.json OUT', demo),
     Measurement('kitti_mini', 'A few KITTI frames', 'python tools/overfit_kitti.py --root DIR --out OUT', kitti_mini),
@@ -164,7 +164,7 @@ MEASUREMENTS = [
         'python tools/benchmarks/distillation_overhead.py --out OUT',
         overhead,
     ),
-    Measurement('knn', 'Nearest neighbours', 'python tools/benchmarks/knn.py --out OUT', knn),
+    Measurement('knn', 'Nearest neighbours', 'python tools/benchmarks/knn.py --threads 2 --out OUT', knn),
     Measurement('ops', 'Operators', 'python tools/benchmarks/ops.py > OUT', ops),
     Measurement('pillar_encoder', 'Pillar encoder', 'python tools/benchmarks/pillar_encoder.py > OUT', pillar_encoder),
 ]
