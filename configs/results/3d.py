@@ -2,8 +2,8 @@
 # Run with `pointkd results 3d`; docs/suites.md explains each key.
 
 # -- sizes: everything that decides how long a run takes ---------------------------------------------------------------
-ITERATIONS = dict(astyx=700, synthetic=700, kitti=400)
-TEACHER_ITERATIONS = dict(astyx=2400, second=2000, kitti=1500)
+ITERATIONS = dict(astyx=500, synthetic=500, kitti=400)
+TEACHER_ITERATIONS = dict(astyx=2000, second=2000, kitti=1500)
 BATCH_SIZE = 4
 SCENES = dict(train=400, val=100, test=200)  # synthetic
 SHALLOW = {'model.backbone.layer_nums': [3, 3, 3]}  # on KITTI's frames: quicker, and a teacher below 2 MB

@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm
 
 from pointkd.core.errors import ConfigError, nearest
-from pointkd.distill.functional import EDGE_FORMS, edge_errors, edge_features, graph_loss, pool_edges
+from pointkd.distill.functional import edge_errors, edge_features, graph_loss, pool_edges
+from pointkd.distill.methods._graphs import Graph, heavy, joined, thinned
+from pointkd.distill.methods._projected_edges import edge_moments, project_edges
 
 Views = list[tuple[Tensor, Tensor]]  # the student's and the teacher's graph features (N, K, C') of every candidate set
 WATCHED_ROWS = 4096  # graph features of a batch that the collapse watch gets to see
 AGGREGATORS = ('linear', 'conv')
-
-
-@dataclass(frozen=True)
-class Graph:
-    """The local graphs of one candidate set.
-
-    Attributes:
-        centres: (N,) int64, rows of the batch.
-        neighbours: (N, K) int64, rows.
-        weights: (N,) with mean 1.
-    """
-
-    centres: Tensor
-    neighbours: Tensor
-    weights: Tensor
 
 
 class EdgeLayer(nn.Module):
@@ -97,30 +82,6 @@ class RawEdges(EdgeLayer):
         return torch.stack(parts).sum() / len(graphs), views
 
 
-def joined(graphs: list[Graph]) -> list[Graph]:
-    """Return the graphs of all sets as one (one for each K, where small sets have fewer neighbours).
-
-    Its weights sum to 1 for each set, so a sum over it is the sum of the sets' means.
-    """
-    groups: dict[int, list[Graph]] = {}
-    for graph in graphs:
-        groups.setdefault(graph.neighbours.shape[1], []).append(graph)
-    return [
-        Graph(
-            torch.cat([graph.centres for graph in group]),
-            torch.cat([graph.neighbours for graph in group]),
-            torch.cat([graph.weights / max(1, len(graph.weights)) for graph in group]),
-        )
-        for group in groups.values()
-    ]
-
-
-def thinned(graphs: list[Graph], edges: int) -> list[Graph]:
-    """Return graphs with evenly fewer centres, so that they have about so many edges in all."""
-    step = max(1, sum(graph.neighbours.numel() for graph in graphs) // edges)
-    return [Graph(graph.centres[::step], graph.neighbours[::step], graph.weights[::step]) for graph in graphs]
-
-
 class FrozenLayer(EdgeLayer):
     """One fixed projection with orthonormal rows, the same for both sides.
 
@@ -175,6 +136,40 @@ class TrainedLayers(EdgeLayer):
         self.student_norm = nn.BatchNorm1d(channels) if conv else None
         self.teacher_norm = nn.BatchNorm1d(channels) if conv else None
 
+    def forward(self, student: Tensor, teacher: Tensor, graphs: list[Graph], pooling: str) -> tuple[Tensor, Views]:
+        """Return what `EdgeLayer` does; edges of centres without weight take part in batch norm's statistics alone.
+
+        With the published temperature nearly all centres are without weight.
+        """
+        norms = (self.student_norm, self.teacher_norm)
+        edges = sum(graph.neighbours.numel() for graph in graphs)
+        if (
+            pooling != 'none'
+            or edges < 2
+            or any(type(norm) is not nn.BatchNorm1d or not norm.training for norm in norms)
+        ):
+            return super().forward(student, teacher, graphs, pooling)
+        kept = [heavy(graph) for graph in graphs]
+        ours = self._kept(student, graphs, kept, self.student.weight, self.student_norm)
+        theirs = self._kept(teacher, graphs, kept, self.teacher.weight, self.teacher_norm)
+        views = list(zip(ours, theirs, strict=True))
+        losses = [
+            graph_loss(*view, few.weights) * (len(few.weights) / max(1, len(graph.weights)))
+            for view, few, graph in zip(views, kept, graphs, strict=True)
+        ]
+        return torch.stack(losses).mean(), views
+
+    def _kept(
+        self, features: Tensor, graphs: list[Graph], kept: list[Graph], weight: Tensor, norm: nn.BatchNorm1d
+    ) -> list[Tensor]:
+        """Return one side's edges of the centres that are kept, normalised by the statistics of all edges."""
+        mean, variance = edge_moments(features, graphs, weight, self.edge)
+        edges = sum(graph.neighbours.numel() for graph in graphs)
+        update_statistics(norm, mean, variance * (edges / (edges - 1)))
+        scale = norm.weight * torch.rsqrt(variance + norm.eps)
+        offset = norm.bias - mean * scale
+        return [(view * scale + offset).relu() for view in project_edges(features, kept, weight, self.edge)]
+
     def views(self, student: Tensor, teacher: Tensor, graphs: list[Graph]) -> Views:
         """Return each side's own view, (N, K, channels); batch norm sees the edges of all sets."""
         ours = self._view(student, graphs, self.student.weight, self.student_norm)
@@ -192,37 +187,12 @@ class TrainedLayers(EdgeLayer):
         return [part.reshape(view.shape) for part, view in zip(parts, views, strict=True)]
 
 
-def project_edges(features: Tensor, graphs: list[Graph], weight: Tensor, edge: str) -> list[Tensor]:
-    """Return `edge_features(...) @ weight.T`, (N, K, C') of each set, without ever holding the edges.
-
-    A linear map of an edge is one map of its neighbour plus one of its centre, so the elements are mapped first.
-
-    Args:
-        features: (T, C).
-        graphs: centres and neighbours of each set.
-        weight: (C', 2C).
-        edge: one of `EDGE_FORMS`.
-
-    Raises:
-        ConfigError: no such form.
-    Cost: O(T·C·C' + N·K·C') time, O(N·K·C') memory.
-    """
-    first, second = weight.chunk(2, dim=1)
-    if edge == 'neighbor_centre':
-        of_neighbour, of_centre = first, second
-    elif edge == 'centre_difference':
-        of_neighbour, of_centre = second, first - second
-    elif edge == 'difference_centre':
-        of_neighbour, of_centre = -first, first + second
-    else:
-        raise ConfigError(f'edge: no form {edge!r}: {nearest(edge, EDGE_FORMS)}')
-    mapped = features @ of_neighbour.t()  # (T, C')
-    projected = []
-    for graph in graphs:
-        neighbour = mapped.index_select(0, graph.neighbours.flatten()).unflatten(0, graph.neighbours.shape)
-        centre = features.index_select(0, graph.centres) @ of_centre.t()
-        projected.append(neighbour + centre.unsqueeze(1))
-    return projected
+@torch.no_grad()
+def update_statistics(norm: nn.BatchNorm1d, mean: Tensor, variance: Tensor) -> None:
+    """Move the running statistics of a batch norm towards those of a batch (variance unbiased), as its call does."""
+    norm.num_batches_tracked.add_(1)
+    norm.running_mean.lerp_(mean, norm.momentum)
+    norm.running_var.lerp_(variance, norm.momentum)
 
 
 def normalise_rows(norm: nn.BatchNorm1d, rows: Tensor) -> Tensor:

@@ -17,13 +17,13 @@ from pointkd.distill.methods._graph_layers import (
     WATCHED_ROWS,
     EdgeLayer,
     FrozenLayer,
-    Graph,
     RawEdges,
     TrainedLayers,
     Views,
 )
 from pointkd.distill.methods._graph_recipe import PUBLISHED, RELEASED, Recipe, broken_promises
 from pointkd.distill.methods._graph_sets import CandidateSet, candidates
+from pointkd.distill.methods._graphs import Graph
 from pointkd.distill.methods.base import Context, Contract, Method, Term, Widths
 from pointkd.distill.registry import METHODS
 

@@ -13,7 +13,9 @@ from torch import nn
 from pointkd.core.errors import ConfigError
 from pointkd.distill.features import Logits, Map, Voxels
 from pointkd.distill.functional import EDGE_FORMS, centre_weights, edge_features, knn
-from pointkd.distill.methods._graph_layers import FrozenLayer, Graph, project_edges
+from pointkd.distill.methods._graph_layers import EdgeLayer, FrozenLayer, TrainedLayers
+from pointkd.distill.methods._graphs import Graph
+from pointkd.distill.methods._projected_edges import edge_moments, project_edges
 from pointkd.distill.methods.base import Context, Widths
 from pointkd.distill.methods.local_graph import LocalGraph
 from pointkd.distill.registry import METHODS, build_strict
@@ -167,6 +169,42 @@ def test_projected_edges_equal_edges_projected(edge):
     graph = Graph(torch.tensor([2, 0]), torch.tensor([[2, 1, 6], [0, 3, 4]]), torch.ones(2))
     expected = edge_features(features, graph.centres, graph.neighbours, edge) @ weight.t()
     assert torch.allclose(project_edges(features, [graph], weight, edge)[0], expected)
+
+
+@pytest.mark.parametrize('edge', EDGE_FORMS)
+def test_edge_moments_are_those_of_the_edges(edge):
+    features, weight = values((7, 3), 1) + 50, values((5, 6), 2)
+    graphs = [
+        Graph(torch.tensor([2, 0]), torch.tensor([[2, 1, 6], [0, 3, 4]]), torch.ones(2)),
+        Graph(torch.tensor([5]), torch.tensor([[5, 6]]), torch.ones(1)),
+        Graph(torch.zeros(0, dtype=torch.int64), torch.zeros(0, 1, dtype=torch.int64), torch.ones(0)),
+    ]
+    edges = torch.cat([view.flatten(0, 1) for view in project_edges(features, graphs, weight, edge)])
+    variance, mean = torch.var_mean(edges, 0, correction=0)
+    found = edge_moments(features, graphs, weight, edge)
+    torch.testing.assert_close(found, (mean, variance), rtol=1e-9, atol=1e-9)
+
+    def moments(features, weight):
+        return edge_moments(features, graphs, weight, edge)
+
+    assert torch.autograd.gradcheck(moments, (features.requires_grad_(), weight.requires_grad_()))
+
+
+def test_centres_without_weight_take_part_in_the_statistics_alone():
+    counts = torch.tensor([8.0, 8, 8, 3, 1, 7, 2, 8, 1])
+    weights = centre_weights(counts, 0.01)
+    graph = Graph(torch.arange(9), values((9, 4), 3).argsort(1), weights)
+    student, teacher = values((9, 3), 1).requires_grad_(), values((9, 5), 2)
+    found, states = [], []
+    for forward in (EdgeLayer.forward, TrainedLayers.forward):
+        torch.manual_seed(0)
+        layer = TrainedLayers(3, 5, 6, 'neighbor_centre', 'conv').double()
+        loss, views = forward(layer, student, teacher, [graph], 'none')
+        found.append((loss, *torch.autograd.grad(loss, [student, *layer.parameters()])))
+        states.append((len(views[0][0]), layer.state_dict()))
+    torch.testing.assert_close(found[1], found[0], rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(states[1][1], states[0][1])
+    assert (states[0][0], states[1][0]) == (9, 4)
 
 
 def test_the_frozen_projection_is_orthogonal_fixed_and_kept():
