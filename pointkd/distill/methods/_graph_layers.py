@@ -141,17 +141,15 @@ class TrainedLayers(EdgeLayer):
 
         With the published temperature nearly all centres are without weight.
         """
-        norms = (self.student_norm, self.teacher_norm)
+        norms = [
+            norm for norm in (self.student_norm, self.teacher_norm) if type(norm) is nn.BatchNorm1d and norm.training
+        ]
         edges = sum(graph.neighbours.numel() for graph in graphs)
-        if (
-            pooling != 'none'
-            or edges < 2
-            or any(type(norm) is not nn.BatchNorm1d or not norm.training for norm in norms)
-        ):
+        if pooling != 'none' or edges < 2 or len(norms) < 2:
             return super().forward(student, teacher, graphs, pooling)
         kept = [heavy(graph) for graph in graphs]
-        ours = self._kept(student, graphs, kept, self.student.weight, self.student_norm)
-        theirs = self._kept(teacher, graphs, kept, self.teacher.weight, self.teacher_norm)
+        ours = self._kept(student, graphs, kept, self.student.weight, norms[0])
+        theirs = self._kept(teacher, graphs, kept, self.teacher.weight, norms[1])
         views = list(zip(ours, theirs, strict=True))
         losses = [
             graph_loss(*view, few.weights) * (len(few.weights) / max(1, len(graph.weights)))
