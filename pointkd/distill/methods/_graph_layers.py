@@ -141,9 +141,8 @@ class TrainedLayers(EdgeLayer):
 
         With the published temperature nearly all centres are without weight.
         """
-        norms = [
-            norm for norm in (self.student_norm, self.teacher_norm) if type(norm) is nn.BatchNorm1d and norm.training
-        ]
+        both = (self.student_norm, self.teacher_norm)
+        norms = [norm for norm in both if norm is not None and norm.training and type(norm) is nn.BatchNorm1d]
         edges = sum(graph.neighbours.numel() for graph in graphs)
         if pooling != 'none' or edges < 2 or len(norms) < 2:
             return super().forward(student, teacher, graphs, pooling)
