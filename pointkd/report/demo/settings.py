@@ -29,7 +29,7 @@ class DemoSettings:
 
     folder: Path
     scenes: int = 240
-    iterations: int = 700
+    iterations: int = 1200
     teacher_iterations: int = 6000
     seed: int = 0
     train_teacher: bool = False
