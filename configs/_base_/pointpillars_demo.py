@@ -118,7 +118,7 @@ val_evaluator = dict(type='KittiMetric', ann_file=data_root + 'kitti_infos_val.p
 test_evaluator = val_evaluator
 
 # -- schedule and run --------------------------------------------------------------------------------------------------
-iterations = 1200
+iterations = 1000
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=3e-4, betas=(0.95, 0.99), weight_decay=0.01),

@@ -29,7 +29,7 @@ class DemoSettings:
 
     folder: Path
     scenes: int = 240
-    iterations: int = 1200
+    iterations: int = 1000
     teacher_iterations: int = 6000
     seed: int = 0
     train_teacher: bool = False
