@@ -2,8 +2,8 @@
 # Run with `pointkd results 3d`; docs/suites.md explains each key.
 
 # -- sizes: everything that decides how long a run takes ---------------------------------------------------------------
-# A run: 1000 steps of 0.10 s (student alone) to 0.18 s (distilled), and 40 s for three processes and the evaluation: 2.3
-# to 3.7 minutes on two cores; published local graphs take about three times as long. Core rows: 42 runs, 2.5 hours.
+# A run: 1000 steps of 0.12 s (student alone) to 0.27 s (distilled) and 40 s for three processes and the evaluation are
+# 2.7 to 5 minutes on two cores without AMX; published local graphs take longer. Core rows: 42 runs, about 3 hours.
 ITERATIONS = dict(astyx=1000, synthetic=1000, kitti=800)
 TEACHER_ITERATIONS = dict(astyx=4000, second=4000, kitti=3000)
 BATCH_SIZE = 2
