@@ -99,7 +99,7 @@ frames = dict(
     box_type_3d='LiDAR',
 )
 train_dataloader = dict(
-    batch_size=4,
+    batch_size=2,  # in a short training the number of steps counts
     num_workers=1,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),

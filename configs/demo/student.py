@@ -7,4 +7,3 @@ model = dict(
     neck=dict(in_channels=[16, 32, 64], out_channels=[32, 32, 32]),
     bbox_head=dict(in_channels=96, feat_channels=96),
 )
-train_dataloader = dict(batch_size=2)  # twice the steps in the same time: what counts in a short training

@@ -5,7 +5,7 @@
 # A run: 1000 steps of 0.12 s (student alone) to 0.27 s (distilled) and 40 s for three processes and the evaluation are
 # 2.7 to 5 minutes on two cores without AMX; published local graphs take longer. Core rows: 42 runs, about 3 hours.
 ITERATIONS = dict(astyx=1000, synthetic=1000, kitti=800)
-TEACHER_ITERATIONS = dict(astyx=4000, second=4000, kitti=3000)
+TEACHER_ITERATIONS = dict(astyx=3000, second=4000, kitti=3000)
 BATCH_SIZE = 2
 SCENES = dict(train=400, val=100, test=200)  # synthetic
 SHALLOW = {'model.backbone.layer_nums': [3, 3, 3]}  # on KITTI's frames: quicker, and a teacher below 2 MB

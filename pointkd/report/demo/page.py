@@ -35,7 +35,7 @@ def write_report(
         page.table([title, *CLASSES], rows)
     page.paragraph(
         'One run each, one seed: differences of a few points are within the noise of such a small experiment. '
-        '`pointkd results` makes the tables with seeds and intervals.'
+        'The command pointkd results makes the tables with seeds and intervals.'
     )
     page.heading('Size and speed')
     page.table(

@@ -15,6 +15,7 @@ from pointkd.engine.bf16 import WORTH, bf16_gain
 from pointkd.evaluation.kitti import evaluate_folders
 from pointkd.report.demo.settings import DemoSettings
 
+TEACHER_BATCH = 4  # its training is long; students make twice the steps in the same time
 DETECTION_LOSSES = ('loss_cls', 'loss_bbox', 'loss_dir')
 
 
@@ -70,6 +71,8 @@ def train(settings: DemoSettings, name: str, iterations: int, *, resume: bool = 
         f'train_cfg.val_interval={iterations}',
         f'param_scheduler.0.total_steps={iterations}',
     ]
+    if name == 'teacher':
+        options.append(f'train_dataloader.batch_size={TEACHER_BATCH}')
     if name == 'distilled':
         options.append(f'distill.teacher.checkpoint={settings.net("teacher").resolve() / "last.pth"}')
     amp = bf16_gain() > WORTH if settings.amp is None else settings.amp

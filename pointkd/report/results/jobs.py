@@ -26,6 +26,8 @@ WITHOUT_EFFECT = {
     *('env_cfg', 'work_dir', 'launcher', 'resume', 'experiment_name', 'custom_imports', 'auto_scale_lr'),
     *('num_workers', 'persistent_workers', 'prefetch_factor', 'save_iterations', 'save_minutes'),
 }
+# What has no say in an evaluation of weights that exist.
+TRAINING = {'train_cfg', 'train_dataloader', 'optim_wrapper', 'param_scheduler', 'reliability', 'custom_hooks'}
 LAYOUT_HOOK = 'pointkd.report.results.layout.ChannelsLastHook'
 CURVE_POINTS = 50
 ANYWHERE = 'DATA'  # stands for the data folder in fingerprints
@@ -80,8 +82,11 @@ class Job:
     def fingerprint(self, home: Path) -> str:
         """Return 16 hex digits that differ where anything that decides the result does; the seed is not in them."""
         data = {key: getattr(self.dataset, key) for key in ('make', 'frames', 'lists', 'prepare')}
+        config = effective(self.resolved(home)._cfg_dict)
+        if not self.iterations:
+            config = {key: value for key, value in config.items() if key not in TRAINING}
         content = {
-            'config': effective(self.resolved(home)._cfg_dict),
+            'config': config,
             'data': {**data, 'part': self.part},
             'numerics': asdict(self.numerics),
             'teacher': self.sha256,
