@@ -83,7 +83,12 @@ suite = dict(
     seeds=3,
     control='student',
     teachers=dict(
-        astyx=dict(dataset='astyx', config='teacher', schedule=schedule(TEACHER_ITERATIONS['astyx'])),
+        astyx=dict(
+            dataset='astyx',
+            config='teacher',
+            schedule=schedule(TEACHER_ITERATIONS['astyx']),
+            sha256='ad68fb7c84c1e2b46568ddc8cab56ead1d24d28c70689eea6733a4e47e8d0c88',
+        ),
         synthetic=dict(  # has seen 450 other scenes
             dataset='synthetic',
             config='teacher',

@@ -76,6 +76,30 @@ def test_the_fingerprint_follows_the_config(tmp_path: Path, right: str, wrong: s
     assert (fingerprint(one) == fingerprint(other)) is same
 
 
+@pytest.mark.parametrize(('right', 'wrong', 'same'), [('width=4', 'width=5', False), ('lr=3e-4', 'lr=1e-4', True)])
+def test_of_an_evaluation_the_training_does_not_count(tmp_path: Path, right: str, wrong: str, same: bool) -> None:
+    one, other = make_home(tmp_path / 'one'), make_home(tmp_path / 'other')
+    (tmp_path / 'other' / 'configs' / 'net.py').write_text(NET.replace(right, wrong))
+    prints = []
+    for places in (one, other):
+        suite = read_made(places)
+        prints.append(teacher_job(suite, suite.datasets[0], 'big').fingerprint(places.home))
+    assert (prints[0] == prints[1]) is same
+
+
+def test_a_teacher_of_another_command(tmp_path: Path) -> None:
+    block = "schedule=dict(iterations=200)"
+    assert block in SUITE
+    made = SUITE.replace(block, "made='python make.py', file='data/other.pth'")
+    suite = read_made(make_home(tmp_path, made))
+    assert teacher_job(suite, suite.datasets[0], 'big').weights == 'data/other.pth'
+    assert arm_job(suite, suite.datasets[0], suite.arm('graph'), 0).weights == 'data/other.pth'
+    with pytest.raises(ConfigError, match='made by `python make.py`'):
+        teaching_job(suite, 'big')
+    with pytest.raises(ConfigError, match='either `schedule`, or `made`'):
+        read_made(make_home(tmp_path / 'both', SUITE.replace(block, f"{block}, made='python make.py'")))
+
+
 def test_the_fingerprint_sees_part_tuning_and_length_not_the_seed(tmp_path: Path) -> None:
     places = make_home(tmp_path)
     suite = read_made(places)
