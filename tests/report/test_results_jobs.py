@@ -88,13 +88,13 @@ def test_of_an_evaluation_the_training_does_not_count(tmp_path: Path, right: str
 
 
 def test_a_teacher_of_another_command(tmp_path: Path) -> None:
-    block = "schedule=dict(iterations=200)"
+    block = 'schedule=dict(iterations=200)'
     assert block in SUITE
     made = SUITE.replace(block, "made='python make.py', file='data/other.pth'")
     suite = read_made(make_home(tmp_path, made))
     assert teacher_job(suite, suite.datasets[0], 'big').weights == 'data/other.pth'
     assert arm_job(suite, suite.datasets[0], suite.arm('graph'), 0).weights == 'data/other.pth'
-    with pytest.raises(ConfigError, match='made by `python make.py`'):
+    with pytest.raises(ConfigError, match=r'made by `python make\.py`'):
         teaching_job(suite, 'big')
     with pytest.raises(ConfigError, match='either `schedule`, or `made`'):
         read_made(make_home(tmp_path / 'both', SUITE.replace(block, f"{block}, made='python make.py'")))
