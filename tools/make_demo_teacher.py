@@ -1,6 +1,6 @@
 """Makes data/demo/teacher.pth: the demo's teacher, trained on scenes of its own (another seed than the demo's).
 
-python tools/make_demo_teacher.py            # about half an hour on two cores; --resume goes on after a stop
+`python tools/make_demo_teacher.py` takes about half an hour on two cores; `--resume` goes on after a stop.
 """
 
 import argparse

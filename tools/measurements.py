@@ -12,7 +12,7 @@ import argparse
 import json
 import statistics
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,17 +20,13 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pointkd.core.files import write_text
+from pointkd.report.results.tables import markdown
 
 DOCS = Path(__file__).resolve().parents[1] / 'docs'
 FOLDER = DOCS / 'results' / 'measurements'
 BEGIN, END = '<!-- measurements:begin -->', '<!-- measurements:end -->'
+RATIOS = ('over_whole_teacher', 'overhead')
 CLASSES = ('Car', 'Pedestrian', 'Cyclist', 'mAP')
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Return a Markdown table; all columns but the first are aligned to the right."""
-    lines = [header, ['---', *['--:'] * (len(header) - 1)], *rows]
-    return '\n'.join('| ' + ' | '.join(map(str, line)) + ' |' for line in lines)
 
 
 def moderate(ap: dict[str, Any], metric: str) -> list[str]:
@@ -51,7 +47,7 @@ def demo(content: dict[str, Any]) -> str:
     header = ['', 'parameters', 'multiply-adds', *(f'3D {name}' for name in CLASSES), 'BEV mAP']
     exact = f'boxes within {parity["max_box_m"]:.1e} m, scores within {parity["max_score"]:.1e}'
     return (
-        f'{table(header, rows)}\n\nOne seed: an example, no evidence. The export of the distilled student gives what '
+        f'{markdown(header, rows)}\n\nOne seed: an example, no evidence. The export of the distilled student gives what '
         f'PyTorch gives on {parity["clouds"]} clouds: {exact}. All of it took {content["seconds"] / 60:.1f} minutes.'
     )
 
@@ -62,10 +58,10 @@ def kitti_mini(content: dict[str, Any]) -> str:
     for part, title in (('train', 'frames it was trained on'), ('val', 'other frames')):
         for key, whose in (('ap', 'detector'), ('perfect', 'the labels themselves')):
             ap = content[part][key]
-            rows.append([f'{title}: {whose}', content[part]['frames'], *moderate(ap, '3d'), *moderate(ap, 'bev')])
+            rows.append([f'{title}: {whose}', str(content[part]['frames']), *moderate(ap, '3d'), *moderate(ap, 'bev')])
     header = ['', 'frames', *(f'{metric} {name}' for metric in ('3D', 'BEV') for name in CLASSES)]
     return (
-        f'{table(header, rows)}\n\n`{content["config"]}`, one seed. Few objects reach fewer than 40 recall positions, '
+        f'{markdown(header, rows)}\n\n`{content["config"]}`, one seed. Few objects reach fewer than 40 recall positions, '
         'so that even the labels stay below 100: theirs is what can be reached.'
     )
 
@@ -84,7 +80,7 @@ def kitti_eval(content: dict[str, Any]) -> str:
         difference = '' if name == 'pointkd' else f'{entry["largest_difference"]:.1g}'
         rows.append([titles[name], f'{wall:.2f}', f'{wall / ours:.1f}', difference])
     header = [f'{content["frames"]} frames', 'wall, s', 'times ours', 'largest difference, AP']
-    return table(header, rows)
+    return markdown(header, rows)
 
 
 def knn(content: dict[str, Any]) -> str:
@@ -95,7 +91,7 @@ def knn(content: dict[str, Any]) -> str:
     ]
     size = f'{content["centres"]} centres, {content["elements"]} elements of width {content["width"]}'
     header = [f'{content["neighbors"]} neighbours', 's', 'MB']
-    return f'{table(header, rows)}\n\n{size}, {content["threads"]} thread(s).'
+    return f'{markdown(header, rows)}\n\n{size}, {content["threads"]} thread(s).'
 
 
 def ops(content: dict[str, Any]) -> str:
@@ -106,7 +102,7 @@ def ops(content: dict[str, Any]) -> str:
     ]
     settings = content['settings']
     size = f'{settings["points"]} points, {settings["boxes"]} boxes, {settings["threads"]} thread(s).'
-    return f'{table(["op", "ours, ms", "torch reference, ms", "ratio"], rows)}\n\n{size}'
+    return f'{markdown(["op", "ours, ms", "torch reference, ms", "ratio"], rows)}\n\n{size}'
 
 
 def pillar_encoder(content: dict[str, Any]) -> str:
@@ -115,24 +111,28 @@ def pillar_encoder(content: dict[str, Any]) -> str:
         [
             title,
             *(f'{content[f"{call}_{net}_ms"]["median"]:.1f}' for net in ('stock', 'real_points')),
-            content[f'{call}_ratio'],
+            str(content[f'{call}_ratio']),
         ]
         for call, title in (('infer', 'inference'), ('train_step', 'training step'))
     ]
     size = f'{content["pillars"]} pillars of {content["room"]} places, {content["points"]} points'
     header = ['', 'stock, ms', 'real points, ms', 'ratio']
-    return f'{table(header, rows)}\n\n{size}, {content["threads"]} thread(s).'
+    return f'{markdown(header, rows)}\n\n{size}, {content["threads"]} thread(s).'
 
 
 def overhead(content: dict[str, Any]) -> str:
     """What distillation costs."""
     rows = [
-        [name, f'{arm["step_ms"]["median"]:.0f}', *(f'{arm["overhead"][key]:.2f}' for key in ('median', 'q25', 'q75'))]
+        [
+            name,
+            f'{arm["step_ms"]["median"]:.0f}',
+            *(f'{arm[key]["median"]:.2f} ({arm[key]["q25"]:.2f} to {arm[key]["q75"]:.2f})' for key in RATIOS),
+        ]
         for name, arm in content['arms'].items()
     ]
-    header = ['methods', 'step, ms', 'over student + teacher', 'lower quartile', 'upper quartile']
+    header = ['methods', 'step, ms', 'over student + whole teacher', 'over student + teacher to the last tap']
     student, teacher = content['student_ms']['median'], content['teacher_ms']['median']
-    return f"{table(header, rows)}\n\nStudent's step {student:.0f} ms, teacher's whole forward {teacher:.0f} ms."
+    return f"{markdown(header, rows)}\n\nStudent's step {student:.0f} ms, teacher's whole forward {teacher:.0f} ms."
 
 
 @dataclass(frozen=True)

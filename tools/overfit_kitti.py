@@ -4,8 +4,7 @@
 
 A detector that learns its training frames by heart shows that readers, geometry, targets and losses are right on real
 scans; the other frames show what so few are worth. So few objects leave even the labels themselves below 100: their AP
-is given beside. DIR is in KITTI layout, with both lists in ImageSets. A killed run
-goes on where it was.
+is given beside. DIR is in KITTI layout, with both lists in ImageSets. A killed run goes on where it was.
 """
 
 from __future__ import annotations
