@@ -47,8 +47,8 @@ def demo(content: dict[str, Any]) -> str:
     header = ['', 'parameters', 'multiply-adds', *(f'3D {name}' for name in CLASSES), 'BEV mAP']
     exact = f'boxes within {parity["max_box_m"]:.1e} m, scores within {parity["max_score"]:.1e}'
     return (
-        f'{markdown(header, rows)}\n\nOne seed: an example, no evidence. The export of the distilled student gives what '
-        f'PyTorch gives on {parity["clouds"]} clouds: {exact}. All of it took {content["seconds"] / 60:.1f} minutes.'
+        f'{markdown(header, rows)}\n\nOne seed: an example, no evidence. The export of the distilled student gives '
+        f'what PyTorch gives on {parity["clouds"]} clouds: {exact}. All of it took {content["seconds"] / 60:.1f} minutes.'
     )
 
 
@@ -61,8 +61,8 @@ def kitti_mini(content: dict[str, Any]) -> str:
             rows.append([f'{title}: {whose}', str(content[part]['frames']), *moderate(ap, '3d'), *moderate(ap, 'bev')])
     header = ['', 'frames', *(f'{metric} {name}' for metric in ('3D', 'BEV') for name in CLASSES)]
     return (
-        f'{markdown(header, rows)}\n\n`{content["config"]}`, one seed. Few objects reach fewer than 40 recall positions, '
-        'so that even the labels stay below 100: theirs is what can be reached.'
+        f'{markdown(header, rows)}\n\n`{content["config"]}`, one seed. Few objects reach fewer than 40 recall '
+        'positions, so that even the labels stay below 100: theirs is what can be reached.'
     )
 
 
