@@ -48,7 +48,8 @@ def demo(content: dict[str, Any]) -> str:
     exact = f'boxes within {parity["max_box_m"]:.1e} m, scores within {parity["max_score"]:.1e}'
     return (
         f'{markdown(header, rows)}\n\nOne seed: an example, no evidence. The export of the distilled student gives '
-        f'what PyTorch gives on {parity["clouds"]} clouds: {exact}. All of it took {content["seconds"] / 60:.1f} minutes.'
+        f'what PyTorch gives on {parity["clouds"]} clouds: {exact}. All of it took '
+        f'{content["seconds"] / 60:.1f} minutes.'
     )
 
 
