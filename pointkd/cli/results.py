@@ -29,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--only', nargs='+', default=[], metavar='ARM', help='only these rows (`teacher` is one)')
     parser.add_argument('--dataset', nargs='+', default=[], metavar='NAME', help='only these data sets')
     parser.add_argument('--max-runs', type=int, metavar='N', help='stop after so many runs')
+    parser.add_argument(
+        '--jobs', type=int, default=1, metavar='N', help='make N runs at once (as many as cores, at one thread a run)'
+    )
     parser.add_argument('--seeds', type=int, metavar='N', help="runs of each row, in place of the suite's number")
     parser.add_argument(
         '--data', nargs='+', default=[], metavar='NAME=DIR', help='where data of yours lie (default: $POINTKD_SHARED)'
@@ -68,7 +71,7 @@ def _choice(args: argparse.Namespace, suite: Suite) -> Choice:
             suite.arm(name)
     for name in args.dataset:
         suite.dataset(name)
-    for option, value in (('--max-runs', args.max_runs), ('--seeds', args.seeds)):
+    for option, value in (('--max-runs', args.max_runs), ('--seeds', args.seeds), ('--jobs', args.jobs)):
         if value is not None and value < 1:
             raise ConfigError(f'{option} {value}: at least 1')
     given = {}
@@ -77,7 +80,7 @@ def _choice(args: argparse.Namespace, suite: Suite) -> Choice:
         if not mark or not folder:
             raise ConfigError(f'--data {entry}: expected NAME=DIR')
         given[suite.dataset(name).name] = Path(folder)
-    return Choice(args.only, args.dataset, args.max_runs, args.seeds, given)
+    return Choice(args.only, args.dataset, args.max_runs, args.seeds, given, args.jobs)
 
 
 def _work(args: argparse.Namespace, suite: Suite, places: Places, choice: Choice) -> int:

@@ -9,6 +9,7 @@ import runpy
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -209,14 +210,30 @@ def test_runs_follow_each_other_and_a_failure_stops_none(tmp_path: Path, monkeyp
     assert execute.execute(suite, places, choice, lines.append) == 2
     assert [job.row for job in asked] == ['teacher', 'graph', 'wide']
     assert lines[0].startswith('[1/3] cars teacher seed 0: about 40 s')
-    assert '  failed: out of memory' in lines
-    assert '  failed: no such folder' in lines
+    assert '  cars graph seed 0 failed: out of memory' in lines
+    assert '  cars teacher seed 0 failed: no such folder' in lines
     errors.clear()
     assert 'done in 0 s: 3D 41.0, BEV 0.5 41.0' in lines[-1]
     assert read_record(places.record('cars', 'wide', 0))['suite'] == 'made'
     assert execute.execute(suite, places, execute.Choice(seeds=2, most=1), lines.append) == 0
     assert (asked[-1].dataset.name, asked[-1].row) == ('cars', 'teacher')  # what failed is tried again
     assert execute.known_size(asked[-1], State.read(places), places) == {'params': 1050, 'macs': 5_000_000}
+
+
+def test_runs_are_made_at_once_where_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = make_home(tmp_path)
+    both = threading.Barrier(2, timeout=30)  # two runs have to be under way together, or this breaks
+
+    def value(job: Any) -> float:
+        both.wait()
+        return 40.0 + len(job.row)
+
+    asked = made_up_run(monkeypatch, places, value)
+    suite, choice = read_made(places), execute.Choice(arms=['graph', 'wide'], datasets=['cars'], seeds=1, jobs=2)
+    assert execute.execute(suite, places, choice, [].append) == 0
+    assert sorted(job.row for job in asked) == ['graph', 'wide']
+    for row in ('graph', 'wide'):
+        assert read_record(places.record('cars', row, 0))['metrics']['official']['Car']['3d'][0] == 40 + len(row)
 
 
 def test_tuning_tries_the_grid_once_and_keeps_the_best(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

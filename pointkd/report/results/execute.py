@@ -1,9 +1,11 @@
-"""Makes the runs of a suite that are missing, one after the other."""
+"""Makes the runs of a suite that are missing, one after the other or a few at once."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from pointkd.report.results.suite import Suite
 from pointkd.report.results.teachers import check_teacher
 
 Say = Callable[[str], None]
+_PREPARING = threading.Lock()  # two runs may want the same data at once
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Choice:
         most: runs to make at most; None for all.
         seeds: runs of each row, in place of the suite's numbers.
         data: folders of the user's data, by data set.
+        jobs: runs that are made at once.
     """
 
     arms: Sequence[str] = ()
@@ -38,6 +42,7 @@ class Choice:
     most: int | None = None
     seeds: int | None = None
     data: Mapping[str, Path] = field(default_factory=dict)
+    jobs: int = 1
 
     def of(self, runs: Sequence[Run]) -> list[Run]:
         """Return the runs of the rows and data sets asked for."""
@@ -65,15 +70,23 @@ def execute(suite: Suite, places: Places, choice: Choice, say: Say) -> int:
     for reason in sorted({f'{run.dataset} {run.row}: {run.reason}' for run in runs if run.state == BLOCKED}):
         say(f'left out: {reason}')
     todo = [run for run in runs if run.state not in (DONE, BLOCKED)][: choice.most]
-    failed = 0
-    for number, run in enumerate(todo, start=1):
-        say(f'[{number}/{len(todo)}] {run}: {left(todo[number - 1 :], state)}')
+
+    def attempt(number: int) -> bool:
+        run = todo[number]
+        say(f'[{number + 1}/{len(todo)}] {run}: {left(todo[number:], state, choice.jobs)}')
         try:
             state.records[run.dataset, run.row, run.seed] = make(suite, places, state, run, choice.data, say)
         except (TrainingError, DataError, CheckpointError) as error:
-            failed += 1
-            say(f'  failed: {error}')
-    return failed
+            say(f'  {run} failed: {error}')
+            return False
+        return True
+
+    with ThreadPoolExecutor(choice.jobs) as pool:
+        results = [pool.submit(attempt, number) for number in range(len(todo))]
+        try:
+            return sum(not result.result() for result in results)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # an interrupt ends what has not begun
 
 
 def make(suite: Suite, places: Places, state: State, run: Run, given: Mapping[str, Path], say: Say) -> dict[str, Any]:
@@ -87,7 +100,8 @@ def make(suite: Suite, places: Places, state: State, run: Run, given: Mapping[st
     begin = time.monotonic()
     if run.job.teacher is not None:
         check_teacher(places, suite, run.job.teacher)
-    data = prepare(places, run.job.dataset, given, say)
+    with _PREPARING:
+        data = prepare(places, run.job.dataset, given, say)
     folder = places.run(run.dataset, run.row, run.seed)
     size = known_size(run.job, state, places)
     record = carry_out(run.job, folder, home=places.home, data=data, losses=suite.losses, size=size)
@@ -95,7 +109,7 @@ def make(suite: Suite, places: Places, state: State, run: Run, given: Mapping[st
     numbers = ', '.join(
         f'{column.title} {column_value(record, run.job.dataset, column):.1f}' for column in run.job.dataset.columns
     )
-    say(f'  done in {spoken(time.monotonic() - begin)}: {numbers}')
+    say(f'  {run} done in {spoken(time.monotonic() - begin)}: {numbers}')
     return record
 
 
@@ -108,13 +122,13 @@ def known_size(job: Job, state: State, places: Places) -> dict[str, int] | None:
     return None
 
 
-def left(runs: Sequence[Run], state: State) -> str:
-    """Return in words how long the first of some runs and all of them will take."""
+def left(runs: Sequence[Run], state: State, jobs: int = 1) -> str:
+    """Return in words how long the first of some runs and all of them will take, so many at once."""
     first, (total, unknown) = expected_seconds(runs[0], state), seconds_left(runs, state)
     if first is None:
         return 'no run of this data set has been timed yet'
     rest = f' and {unknown} runs of unknown length' if unknown else ''
-    return f'about {spoken(first)}, all that is left about {spoken(total)}{rest}'
+    return f'about {spoken(first)}, all that is left about {spoken(total / jobs)}{rest}'
 
 
 def spoken(seconds: float) -> str:
