@@ -30,6 +30,7 @@ setup(
             'open3d==0.20.0',
             'libusb-package>=1.0.26',
             'onnx>=1.16',
+            'torch-pruning>=1.6',
             'tensorboard',
             'ftfy',
             'regex',

@@ -1,0 +1,1 @@
+"""Sparsity training, structured pruning, and the recipes that join them."""
