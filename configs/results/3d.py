@@ -3,8 +3,9 @@
 
 # -- sizes: everything that decides how long a run takes ---------------------------------------------------------------
 # A run: 1000 steps of 0.08 s (student alone) to 0.17 s (distilled) on one thread and 40 s for three processes and the
-# evaluation are 2 to 3.5 minutes; published local graphs take 3.5 to 8.5. Two runs of one thread at once (--jobs 2) finish
-# sooner than one run of two threads alone: steps this small leave a second thread waiting. Core rows: 42 runs, 1 hour 15.
+# evaluation are 2 to 3.5 minutes; published local graphs take 3.5 to 8.5. Two runs of one thread at once (--jobs 2)
+# finish sooner than one run of two threads alone: steps this small leave a second thread waiting. Core rows: 42 runs,
+# 1 hour 15 minutes on two cores.
 ITERATIONS = dict(astyx=1000, synthetic=1000, kitti=800)
 TEACHER_ITERATIONS = dict(astyx=3000, second=4000, kitti=3000)
 BATCH_SIZE = 2
