@@ -183,7 +183,7 @@ suite = dict(
             name='local-graph',
             title='LocalGraph, clean',
             methods=[local_graph],
-            grid={'distill.methods.0.weight': [1.0, 10.0, 100.0], 'distill.methods.0.neighbors': [16, 32]},
+            grid={'distill.methods.0.weight': [1.0, 10.0, 100.0]},
         ),
         pillars(
             '4x',
