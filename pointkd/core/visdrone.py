@@ -57,7 +57,7 @@ def bad_rows(path: str | Path, columns: int = COLUMNS) -> list[tuple[str, str]]:
         DataError: the file can't be read or is not text.
     """
     found = []
-    for number, line in enumerate(_read_text(Path(path)).splitlines(), start=1):
+    for number, line in enumerate(_read_text(path).splitlines(), start=1):
         what = _wrong_row(line, columns) if line.strip() else None
         if what:
             found.append((f'{path}:{number}', what))
@@ -70,7 +70,7 @@ def read_lines(path: str | Path) -> list[str]:
     Raises:
         DataError: the file can't be read or is not text.
     """
-    return [line for line in _read_text(Path(path)).splitlines() if line.strip()]
+    return [line for line in _read_text(path).splitlines() if line.strip()]
 
 
 def write_results(path: str | Path, boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray) -> None:
@@ -110,10 +110,11 @@ def _wrong_row(line: str, columns: int) -> str | None:
     return None
 
 
-def _read_text(path: Path) -> str:
+def _read_text(path: str | Path) -> str:
     """Return the text of a file, or say why not."""
     try:
-        text = path.read_text(encoding='utf-8-sig')  # some editors put a byte order mark first
+        with open(path, 'rb') as file:
+            text = file.read().decode('utf-8-sig')  # some editors put a byte order mark first
     except OSError as error:
         raise DataError(f'{path}: can not be read ({error.strerror})') from error
     except UnicodeDecodeError as error:

@@ -44,7 +44,7 @@ def evaluate_folders(
         known = measure_images(images, files.stems, _with_regions(label_rows))
     else:
         known = np.full((len(files.stems), 2), np.nan)
-    report = _report(label_rows, result_rows, known, [str(path) for path in files.labels])
+    report = _report(label_rows, result_rows, known, files.labels)
     report['missing_files'], report['extra_files'] = files.missing, files.extra
     return report
 

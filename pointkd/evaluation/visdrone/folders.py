@@ -29,8 +29,8 @@ class ImageFiles:
     """
 
     stems: list[str]
-    labels: list[Path]
-    results: list[Path | None]
+    labels: list[str]
+    results: list[str | None]
     extra: int
 
     @property
@@ -59,13 +59,13 @@ def find_files(labels: str | Path, results: str | Path) -> ImageFiles:
         )
     return ImageFiles(
         stems=[name.removesuffix('.txt') for name in labelled],
-        labels=[Path(labels) / name for name in labelled],
-        results=[Path(results) / name if name in detected else None for name in labelled],
+        labels=[f'{labels}/{name}' for name in labelled],
+        results=[f'{results}/{name}' if name in detected else None for name in labelled],
         extra=len(detected - set(labelled)),
     )
 
 
-def read_table(files: Sequence[Path | None]) -> RowTable:
+def read_table(files: Sequence[str | None]) -> RowTable:
     """Read label or result files; None stands for an image without rows.
 
     Raises:

@@ -43,11 +43,18 @@ def match(  # type: ignore[no-untyped-def]
         pair_starts, labels, overlaps = _pairs(
             label_boxes[label_starts[group] : label_starts[group + 1]], kinds, boxes[first:last], thresholds[0]
         )
+        taken = np.empty(kinds.size, np.bool_)
+        counting = -1
         for number in range(limits.size):
+            before, counting = counting, np.sum(places[first:last] < limits[number])
+            if counting == before:  # a longer limit that lets no further detection in
+                outcomes[number, :, first:last] = outcomes[number - 1, :, first:last]
+                continue
             for place in range(thresholds.size):
+                taken[:] = False
                 _match_group(
-                    kinds, pair_starts, labels, overlaps, places[first:last], forgiven[first:last], thresholds[place],
-                    limits[number], outcomes[number, place, first:last],
+                    kinds, taken, pair_starts, labels, overlaps, places[first:last], forgiven[first:last],
+                    thresholds[place], limits[number], outcomes[number, place, first:last],
                 )  # fmt: skip
     return outcomes
 
@@ -85,13 +92,12 @@ def _overlap(box, label, of_box):  # type: ignore[no-untyped-def]
 
 @kernel
 def _match_group(  # type: ignore[no-untyped-def]
-    kinds, pair_starts, labels, overlaps, places, forgiven, threshold, limit, outcomes
+    kinds, taken, pair_starts, labels, overlaps, places, forgiven, threshold, limit, outcomes
 ):
-    """Match one image and class at one threshold and limit; fill outcomes (D,).
+    """Match one image and class at one threshold and limit; fill outcomes (D,), with taken (L,) to write on.
 
     Among equal overlaps the last ordinary label wins, among ignored ones the first.
     """
-    taken = np.zeros(kinds.size, np.bool_)
     for detection in range(places.size):
         if places[detection] >= limit:
             continue

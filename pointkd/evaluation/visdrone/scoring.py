@@ -108,9 +108,10 @@ class Sides:
         images, labels = np.zeros(len(CLASSES), np.int64), np.zeros(len(CLASSES), np.int64)
         classes = self.detections.classes[self.sorted_detections]
         scores = self.detections.scores[self.sorted_detections]
+        label_classes, label_images = self.labels.classes, self.labels.images
         for class_ in range(len(CLASSES)):
-            own = (self.labels.classes == class_) & inside
-            labels[class_], images[class_] = own.sum(), np.unique(self.labels.images[own]).size
+            own = (label_classes == class_) & inside
+            labels[class_], images[class_] = own.sum(), np.unique(label_images[own]).size
             members = np.flatnonzero(classes == class_)
             order = members[np.argsort(-scores[members], kind='stable')]
             precision[class_], recall[class_] = matching.curve_numbers(outcomes, order, labels[class_])
@@ -131,13 +132,14 @@ def score(labels: RowTable, detections: RowTable) -> Report:
     """
     sides = Sides.of(labels, detections)
     numbers = sides.evaluate()
+    detected = np.bincount(sides.detections.classes, minlength=len(CLASSES))
     report: Report = dict(numbers.mean(numbers.images))
     report['classes'] = {
         name: {
             **numbers.of(class_),
             'images': int(numbers.images[class_]),
             'labels': int(numbers.labels[class_]),
-            'detections': int((sides.detections.classes == class_).sum()),
+            'detections': int(detected[class_]),
         }
         for class_, name in enumerate(CLASSES)
     }
