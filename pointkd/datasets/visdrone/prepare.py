@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -62,7 +61,8 @@ def prepare(
 ) -> Summary:
     """Write `visdrone_PART.json` for every part.
 
-    With slicing also `slices/PART-SIZE-OVERLAP/STEM_LEFT_TOP.jpg` and `visdrone_PART_slices.json`. Everything is read and checked before anything is written; COCO files come last.
+    With slicing also `slices/PART-SIZE-OVERLAP/STEM_LEFT_TOP.jpg` and `visdrone_PART_slices.json`. Everything is read
+    and checked before anything is written; COCO files come last.
 
     Args:
         root, parts, lists: see `find_parts`.
@@ -88,20 +88,19 @@ def prepare(
     out = Path(root if out is None else out)
     for part in found:
         link_part(part, Path(root), out)
-    labelled = [_labelled(part, report, root) for part, report in _pairs(found, reports)]
-    files, slices = [], {}
-    if slicing is not None:
-        slices = _slice(found, labelled, slicing, out, jobs, slice_progress)
-        files += [_write(out / f'visdrone_{name}_slices.json', images) for name, images in slices.items()]
-    for part in found:
-        images = [image for image, (owner, _) in zip(labelled, _pairs(found, reports), strict=True) if owner is part]
-        files.append(_write(out / f'visdrone_{part.name}.json', images))
-    rows = np.concatenate([np.zeros((0, COLUMNS)), *(image.rows for image in labelled)])
+    by_name = {part.name: part for part in found}
+    labelled: dict[str, list[LabelledImage]] = {part.name: [] for part in found}
+    for report in reports:
+        labelled[report.part].append(_labelled(by_name[report.part], report, root))
+    slices = _slice(labelled, slicing, out, jobs, slice_progress) if slicing is not None else {}
+    files = [_write(out / f'visdrone_{name}_slices.json', images) for name, images in slices.items()]
+    files += [_write(out / f'visdrone_{name}.json', images) for name, images in labelled.items()]
+    rows = [image.rows for images in labelled.values() for image in images]
     return Summary(
         files=files,
-        images=dict(Counter(report.part for report in reports)),
+        images={name: len(images) for name, images in labelled.items()},
         slices={name: len(images) for name, images in slices.items()},
-        categories=count_categories(rows),
+        categories=count_categories(np.concatenate([np.zeros((0, COLUMNS)), *rows])),
         repaired=repaired,
         noted=_messages(reports, [kind for kind, broken in KINDS.items() if not broken]),
     )
@@ -156,12 +155,6 @@ def _messages(reports: Sequence[ImageReport], kinds: Sequence[str]) -> list[str]
     return [problem.message for report in reports for problem in report.problems if problem.kind in kinds]
 
 
-def _pairs(parts: Sequence[Part], reports: Sequence[ImageReport]) -> list[tuple[Part, ImageReport]]:
-    """Return each report with its part."""
-    by_name = {part.name: part for part in parts}
-    return [(by_name[report.part], report) for report in reports]
-
-
 def _labelled(part: Part, report: ImageReport, root: str | Path) -> LabelledImage:
     """Return a checked image with its labels, boxes repaired where they need it."""
     if report.size is None:
@@ -173,22 +166,16 @@ def _labelled(part: Part, report: ImageReport, root: str | Path) -> LabelledImag
 
 
 def _slice(
-    parts: Sequence[Part],
-    labelled: Sequence[LabelledImage],
-    slicing: Slicing,
-    out: Path,
-    jobs: int,
-    progress: Progress,
+    labelled: Mapping[str, Sequence[LabelledImage]], slicing: Slicing, out: Path, jobs: int, progress: Progress
 ) -> dict[str, list[LabelledImage]]:
     """Cut all images; return the slices by part."""
-    names = [part.name for part in parts for _ in part.stems]
-    slices: dict[str, list[LabelledImage]] = {part.name: [] for part in parts}
-    progress(0, len(labelled))
-    work = partial(_slice_one, slicing, out)
-    done = map_frames(work, list(zip(names, labelled, strict=True)), jobs)
-    for number, (name, cut) in enumerate(zip(names, done, strict=True), start=1):
+    tasks = [(name, image) for name, images in labelled.items() for image in images]
+    slices: dict[str, list[LabelledImage]] = {name: [] for name in labelled}
+    progress(0, len(tasks))
+    done = map_frames(partial(_slice_one, slicing, out), tasks, jobs)
+    for number, ((name, _), cut) in enumerate(zip(tasks, done, strict=True), start=1):
         slices[name] += cut
-        progress(number, len(labelled))
+        progress(number, len(tasks))
     return slices
 
 
