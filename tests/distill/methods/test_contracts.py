@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import pytest
 import torch
-from helpers.features import GRID, MAKERS, sample_of, samples_in, shuffled, values
+from helpers.features import GRID, MAKERS, label_samples, pixel_logits, sample_of, samples_in, shuffled, values
 
-from pointkd.distill.features import Map, Voxels
+from pointkd.distill.features import Logits, Map, Voxels
 from pointkd.distill.methods.base import Context, Contract, Widths
 from pointkd.distill.registry import METHODS, build_strict
 
 METHODS.import_from_location()
 SETTINGS = {
+    'BoundaryPrivileged': [
+        {},
+        dict(published=True),
+        dict(published=True, n_c='sum', tau=1.0, kernel=3),
+        dict(over='mean', kernel=5, ignore_is_class=True),
+        dict(resolution='logits', kernel=3),
+        dict(resolution='full', kernel=3, edge=1.0, body=0.0),
+    ],
     'LocalGraph': [
         {},
         dict(published=True),
@@ -25,6 +33,7 @@ SETTINGS = {
     ],
     'Logits': [{}, dict(tau=3.0)],
 }
+PIXELS_ONLY = {'BoundaryPrivileged'}  # methods that take logits of pixels, not of anchors or regions
 WIDTH = 4
 
 
@@ -35,7 +44,7 @@ def cases(*kinds):
             continue
         for settings in SETTINGS.get(name, [{}]):
             for feature in kind.contract.features if not kinds else set(kinds) & set(kind.contract.features):
-                for maker in MAKERS[feature]:
+                for maker in (pixel_logits,) if name in PIXELS_ONLY else MAKERS[feature]:
                     words = ', '.join(f'{key}={value}' for key, value in settings.items())
                     yield pytest.param(name, settings, maker, id=f'{name}({words}) on {maker.__name__}')
 
@@ -47,10 +56,10 @@ def build(name, settings):
     return build_strict(METHODS, {'type': name, **settings}, 'test', widths=widths).double()
 
 
-def context(sample=slice(None)):
+def context(sample=slice(None), flip=False):
     """A context with what some settings ask for."""
     confidence = Map(values((3, 2, 8, 8), 50)[sample], GRID)
-    return Context(extra={'confidence': confidence})
+    return Context(data_samples=label_samples(WIDTH, flip)[sample], extra={'confidence': confidence})
 
 
 def leaf(feature):
@@ -97,9 +106,9 @@ def test_the_order_of_elements_does_not_matter(name, settings, maker):
     method = build(name, settings)
     student, teacher = maker(WIDTH, 1), maker(WIDTH, 2)
     expected = method(student, teacher, context()).loss.item()
-    assert method(shuffled(student, 5), shuffled(teacher, 5), context()).loss.item() == pytest.approx(
-        expected, rel=1e-9
-    )
+    flipped = context(flip=isinstance(student, Logits))  # as `shuffled` does with the pixels
+    loss = method(shuffled(student, 5), shuffled(teacher, 5), flipped).loss
+    assert loss.item() == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize(('name', 'settings', 'maker'), cases())
