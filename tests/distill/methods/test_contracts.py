@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 import torch
-from helpers.features import GRID, MAKERS, label_samples, pixel_logits, sample_of, samples_in, shuffled, values
+from helpers.features import (
+    GRID,
+    MAKERS,
+    label_samples,
+    pixel_logits,
+    row_logits,
+    sample_of,
+    samples_in,
+    shuffled,
+    values,
+)
 
 from pointkd.distill.features import Logits, Map, Voxels
 from pointkd.distill.methods.base import Context, Contract, Widths
@@ -31,9 +41,19 @@ SETTINGS = {
         dict(projection='trained', aggregator='linear', width=6),
         dict(projection='trained', aggregator='conv', width=6),
     ],
+    'CrossImage': [
+        dict(classes=4, pool=1),
+        dict(classes=4, batch=0.0, pixel_memory=20, region_memory=2, pixel_keys=30, region_keys=3, region=1.0),
+        dict(classes=4, pixel=0.0, region=0.0),
+    ],
+    'DIST': [{}, dict(tau=2.0, beta=0.0), dict(gamma=0.0, beta=2.0), dict(per_image=True)],
+    'IntraClassVariation': [dict(classes=4)],
     'Logits': [{}, dict(tau=3.0)],
+    'MGD': [{}, dict(hidden=0.3, seed=2)],
+    'PairWise': [{}, dict(pool=None), dict(pool=2)],
 }
-PIXELS_ONLY = {'BoundaryPrivileged'}  # methods that take logits of pixels, not of anchors or regions
+SOFTMAX_ONLY = {'DIST'}  # methods that take logits of pixels and of regions, not of anchors
+PIXELS_ONLY = {'BoundaryPrivileged'}  # of pixels alone
 WIDTH = 4
 
 
@@ -44,9 +64,16 @@ def cases(*kinds):
             continue
         for settings in SETTINGS.get(name, [{}]):
             for feature in kind.contract.features if not kinds else set(kinds) & set(kind.contract.features):
-                for maker in (pixel_logits,) if name in PIXELS_ONLY else MAKERS[feature]:
+                for maker in makers(name, settings, feature):
                     words = ', '.join(f'{key}={value}' for key, value in settings.items())
                     yield pytest.param(name, settings, maker, id=f'{name}({words}) on {maker.__name__}')
+
+
+def makers(name, settings, feature):
+    """What makes features of a kind that a method takes."""
+    if name in PIXELS_ONLY or settings.get('per_image'):
+        return (pixel_logits,)
+    return (row_logits, pixel_logits) if name in SOFTMAX_ONLY else MAKERS[feature]
 
 
 def build(name, settings):
@@ -107,7 +134,7 @@ def test_the_order_of_elements_does_not_matter(name, settings, maker):
     student, teacher = maker(WIDTH, 1), maker(WIDTH, 2)
     expected = method(student, teacher, context()).loss.item()
     flipped = context(flip=isinstance(student, Logits))  # as `shuffled` does with the pixels
-    loss = method(shuffled(student, 5), shuffled(teacher, 5), flipped).loss
+    loss = build(name, settings)(shuffled(student, 5), shuffled(teacher, 5), flipped).loss
     assert loss.item() == pytest.approx(expected, rel=1e-9)
 
 
