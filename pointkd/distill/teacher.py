@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from mmengine.registry import DATASETS
 from torch import nn
 
 from pointkd.core.errors import CheckpointError, ConfigError
@@ -14,7 +15,7 @@ from pointkd.core.files import sha256
 from pointkd.distill.config import TeacherConfig, find_file
 from pointkd.distill.reading import Reader
 from pointkd.distill.taps import Recording, Tap, record
-from pointkd.io.build import build_model
+from pointkd.io.build import build_model, scope_of
 from pointkd.io.config import load_config
 
 
@@ -86,17 +87,29 @@ class Teacher:
 
 
 def class_names(config: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """Return the class list that a config trains on, None where it names none."""
+    """Return the class list that a config trains on, None where it names none.
+
+    It stands in the config, in its data set's `metainfo`, or (stock mmseg and mmdet configs) in the data set's class.
+    """
     if config.get('class_names'):
         return tuple(config['class_names'])
     dataset = (config.get('train_dataloader') or {}).get('dataset')
     while dataset is not None:
-        metainfo = dataset.get('metainfo')
-        if metainfo and (metainfo.get('classes') or metainfo.get('CLASSES')):
-            return tuple(metainfo.get('classes') or metainfo['CLASSES'])
+        for metainfo in (dataset.get('metainfo'), _registered_metainfo(config, dataset)):
+            if metainfo and (metainfo.get('classes') or metainfo.get('CLASSES')):
+                return tuple(metainfo.get('classes') or metainfo['CLASSES'])
         inner = dataset.get('dataset') or dataset.get('datasets')
         dataset = inner[0] if isinstance(inner, (list, tuple)) and inner else inner
     return None
+
+
+def _registered_metainfo(config: Mapping[str, Any], dataset: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what a data set's class says about itself; None where its type is not registered here."""
+    kind = dataset.get('type')
+    if isinstance(kind, str) and config.get('model'):
+        with DATASETS.switch_scope_and_registry(scope_of(config)) as registry:
+            kind = registry.get(kind)
+    return getattr(kind, 'METAINFO', None)
 
 
 def check_classes(student: Mapping[str, Any], teacher: Mapping[str, Any]) -> None:
