@@ -13,6 +13,7 @@ from torch import nn
 from pointkd.core.errors import CheckpointError, ConfigError
 from pointkd.core.files import sha256
 from pointkd.distill.config import TeacherConfig, find_file
+from pointkd.distill.inputs import image_size
 from pointkd.distill.reading import Reader
 from pointkd.distill.taps import Recording, Tap, record
 from pointkd.io.build import build_model, scope_of
@@ -76,7 +77,8 @@ class Teacher:
             whole: run to the end (the dry run, which learns how often each module is called).
         """
         expected = None if whole else {tap.module: self.calls[tap.module] for tap in taps}
-        with torch.no_grad(), record(self.network, taps, 'teacher', expected) as recording:
+        pixels = image_size(batch['inputs'])
+        with torch.no_grad(), record(self.network, taps, 'teacher', expected, image_size=pixels) as recording:
             self.network(**batch, mode='tensor')
         if whole:
             self.calls.update(recording.counts())
