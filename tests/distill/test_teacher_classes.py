@@ -7,7 +7,8 @@ from mmengine.config import Config
 
 import pointkd.engine  # noqa: F401 - prepares OpenMMLab
 from pointkd.core.errors import ConfigError
-from pointkd.distill.teacher import check_classes, class_names
+from pointkd.distill.teacher import check_classes
+from pointkd.io.metainfo import read_labels
 
 
 def config(dataset, **metainfo):
@@ -17,17 +18,21 @@ def config(dataset, **metainfo):
     return Config(dict(default_scope='mmseg', model=model, train_dataloader=dict(dataset=dataset)))
 
 
+def names_of(content):
+    return read_labels(content).classes
+
+
 def test_the_data_sets_class_knows_them():
-    assert class_names(config('CityscapesDataset'))[:2] == ('road', 'sidewalk')
+    assert names_of(config('CityscapesDataset'))[:2] == ('road', 'sidewalk')
     repeated = config('RepeatDataset')
     repeated.train_dataloader.dataset.dataset = dict(type='CityscapesDataset')
-    assert len(class_names(repeated)) == 19
-    assert class_names(config('CityscapesDataset', classes=['a', 'b'])) == ('a', 'b')
-    assert class_names(config('NoSuchDataset')) is None
+    assert len(names_of(repeated)) == 19
+    assert names_of(config('CityscapesDataset', classes=['a', 'b'])) == ('a', 'b')
+    assert names_of(config('NoSuchDataset')) is None
 
 
 def test_another_label_map_is_refused():
-    names = list(class_names(config('CityscapesDataset')))
+    names = list(names_of(config('CityscapesDataset')))
     check_classes(config('CityscapesDataset'), config('CityscapesDataset', classes=names))
     names[0], names[1] = names[1], names[0]
     with pytest.raises(ConfigError, match='class lists differ'):
