@@ -51,7 +51,7 @@ SECOND_STUDENT = {  # half the widths of that teacher
 # -- methods -----------------------------------------------------------------------------------------------------------
 warm_up = dict(type='Warmup', end=0.1)
 published = dict(type='LocalGraph', student='voxel_encoder', published=True, weight=1.0)
-local_graph = dict(type='LocalGraph', student='voxel_encoder', weight=1.0, schedule=warm_up)
+local_graph = dict(type='LocalGraph', student='voxel_encoder', weight=100.0, schedule=warm_up)  # tuned on both sets
 channel_wise = dict(type='ChannelWise', student='neck[0]', tau=1.0, weight=10.0, schedule=warm_up)
 logits = dict(type='Logits', student='bbox_head.conv_cls', tau=1.0, weight=1.0, schedule=warm_up)
 feature_mimic = dict(type='FeatureMimic', student='voxel_encoder', weight=1.0, schedule=warm_up)
@@ -184,6 +184,7 @@ suite = dict(
             title='LocalGraph, clean',
             methods=[local_graph],
             grid={'distill.methods.0.weight': [1.0, 10.0, 100.0]},
+            tuned=True,
         ),
         pillars(
             '4x',
@@ -191,6 +192,7 @@ suite = dict(
             title='ChannelWise',
             methods=[channel_wise],
             grid={'distill.methods.0.weight': [3.0, 10.0, 30.0]},
+            tuned=True,
         ),
         pillars(
             '4x',
@@ -198,6 +200,7 @@ suite = dict(
             title='Logits',
             methods=[logits],
             grid={'distill.methods.0.weight': [0.3, 2.0, 10.0]},
+            tuned=True,
         ),
         pillars('4x', name='teacher-init', title='TeacherInit', methods=[teacher_init]),
         pillars(
