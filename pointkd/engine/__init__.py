@@ -9,6 +9,7 @@ prepare()
 
 # What registers itself: data wrappers, loops, hooks, optimiser wrappers, metrics, the Distiller.
 for _module in (
+    'pointkd.compress.sparsity_hook',
     'pointkd.datasets.kitti_layout',
     'pointkd.datasets.robust',
     'pointkd.datasets.seeded',
