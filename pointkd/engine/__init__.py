@@ -12,6 +12,7 @@ for _module in (
     'pointkd.datasets.kitti_layout',
     'pointkd.datasets.robust',
     'pointkd.datasets.seeded',
+    'pointkd.datasets.visdrone.dataset',
     'pointkd.distill.distiller',
     'pointkd.engine.bad_frames',
     'pointkd.engine.finite',
@@ -21,6 +22,7 @@ for _module in (
     'pointkd.engine.precision',
     'pointkd.engine.runner',
     'pointkd.engine.teacher_check',
+    'pointkd.engine.visdrone_metric',
 ):
     if importlib.util.find_spec(_module):
         importlib.import_module(_module)
