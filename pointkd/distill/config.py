@@ -45,6 +45,8 @@ class TermConfig:
         weight: fixed factor (default 1 where no share is given).
         share: instead of `weight`, the wanted ratio of gradient norms to the task loss at the tapped feature.
         schedule: factor over time, default constant.
+        levels: where the tap names a list of maps, a weight for each, 0 to leave one out: the term is then their
+            weighted sum. By default it is the mean of all.
         connector: how the student's width becomes the teacher's; default a 1x1 projection where they differ.
         name: of the term in logs; default the method's name in snake case.
     """
@@ -55,6 +57,7 @@ class TermConfig:
     weight: float | None = None
     share: float | None = None
     schedule: Mapping[str, Any] = field(default_factory=lambda: dict(type='Constant'))
+    levels: list[float] | None = None
     connector: Mapping[str, Any] | None = None
     name: str | None = None
 

@@ -22,6 +22,7 @@ for _module in (
     'pointkd.engine.precision',
     'pointkd.engine.runner',
     'pointkd.engine.teacher_check',
+    'pointkd.engine.yolo_recipe',
 ):
     if importlib.util.find_spec(_module):
         importlib.import_module(_module)

@@ -27,6 +27,7 @@ NOISE = (
     'torch.meshgrid: in an upcoming release',
     'DeprecationWarning: pos_bboxes is deprecated',
     '``build_loss`` would be deprecated',
+    'Default ``avg_non_ignore`` is False',
     'Converting a tensor with requires_grad=True to a scalar',
 )
 SCOPE = 'mmdet3d'  # where a config without `default_scope` is looked up
