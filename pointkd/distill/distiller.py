@@ -19,7 +19,7 @@ from pointkd.distill.config import DistillConfig
 from pointkd.distill.features import Feature
 from pointkd.distill.inputs import batch_length, image_size, own_inputs, same_preprocessing
 from pointkd.distill.methods.base import Context
-from pointkd.distill.preprocessing import PairedPreprocessor
+from pointkd.distill.preprocessing import PairedPreprocessor, small_frames
 from pointkd.distill.randomness import isolated_randomness
 from pointkd.distill.reading import Reader
 from pointkd.distill.taps import Recording, Tap, record
@@ -205,7 +205,8 @@ class Distiller(BaseModel):
     def _dry_run(self, terms: list[DistillationTerm], config: Mapping[str, Any]) -> None:
         """Size the terms by one forward of each network on a tiny made-up batch."""
         self.dummy = dummy_batch(config)
-        batch = self.data_preprocessor(copy.deepcopy(self.dummy), True)
+        with small_frames(self.data_preprocessor):
+            batch = self.data_preprocessor(copy.deepcopy(self.dummy), True)
         own = batch.pop('teacher_batch', None) or {**batch, 'inputs': own_inputs(batch['inputs'])}
         tapped = [term for term in terms if term.student_tap is not None]
         training = self.student.training

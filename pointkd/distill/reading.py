@@ -170,6 +170,8 @@ class Reader:
             return Logits(values, int(values.shape[1]))
         sigmoid = bool(getattr(owner, 'use_sigmoid_cls', False))
         classes = int(getattr(owner, 'cls_out_channels', owner.num_classes))
+        if hasattr(owner, 'conv_seg'):  # mmseg: one channel for two classes is a sigmoid
+            classes, sigmoid = int(owner.out_channels), owner.out_channels == 1
         if values.shape[1] % classes:
             raise ConfigError(f'{where}: {values.shape[1]} channels are not a multiple of {classes} classes')
         grid = self._grid(values, image) if values.ndim == 4 else None

@@ -9,6 +9,7 @@ prepare()
 
 # What registers itself: data wrappers, loops, hooks, optimiser wrappers, metrics, the Distiller.
 for _module in (
+    'pointkd.compress.sparsity_hook',
     'pointkd.datasets.kitti_layout',
     'pointkd.datasets.robust',
     'pointkd.datasets.seeded',
@@ -21,6 +22,7 @@ for _module in (
     'pointkd.engine.precision',
     'pointkd.engine.runner',
     'pointkd.engine.teacher_check',
+    'pointkd.engine.yolo_recipe',
 ):
     if importlib.util.find_spec(_module):
         importlib.import_module(_module)

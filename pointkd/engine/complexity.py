@@ -142,9 +142,9 @@ def resized_to(config: Config) -> tuple[int, int]:
     pipeline = config.get('test_pipeline') or []
     for step in pipeline:
         scale = step.get('scale') or step.get('img_scale')
-        if step.get('type') == 'Resize' and isinstance(scale, list | tuple) and len(scale) == 2:
+        if step.get('type') in ('Resize', 'Letterbox') and isinstance(scale, list | tuple) and len(scale) == 2:
             return int(scale[1]), int(scale[0])
-    raise ConfigError(f'{config.filename}: no Resize with a scale in test_pipeline; give the image size')
+    raise ConfigError(f'{config.filename}: no Resize (or Letterbox) with a scale in test_pipeline; give the image size')
 
 
 class _MacCounter(TorchDispatchMode):

@@ -6,6 +6,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import torch
+from mmengine.structures import PixelData
 from torch import Tensor
 
 from pointkd.distill.features import Distributions, Feature, Grid, Logits, Map, Points, Voxels
@@ -71,11 +72,26 @@ def annotations(scale: float = 1.0, origin: tuple[float, float] = (0.0, 0.0)) ->
     return [SimpleNamespace(gt_instances=SimpleNamespace(bboxes=entry)) for entry in boxes]
 
 
+def pixel_logits(width: int, seed: int, batch: int = 3) -> Logits:
+    """Return softmax scores of the pixels of a segmentor."""
+    return Logits(values((batch, width, HEIGHT, WIDTH), seed), width)
+
+
+def label_samples(classes: int, flip: bool = False, batch: int = 3) -> list[SimpleNamespace]:
+    """Return data samples with label maps twice as fine as the maps here: blocks of classes, some pixels ignored."""
+    generator = torch.Generator().manual_seed(97)
+    labels = torch.randint(0, classes, (batch, HEIGHT // 2, WIDTH), generator=generator)
+    labels = labels.repeat_interleave(4, dim=1).repeat_interleave(2, dim=2)
+    labels[0, :4, :2] = 255
+    labels = labels.flip(1, 2) if flip else labels
+    return [SimpleNamespace(gt_sem_seg=PixelData(data=entry[None])) for entry in labels]
+
+
 MAKERS: dict[type, tuple] = {
     Voxels: (voxels,),
     Map: (bird_map,),
     Points: (points,),
-    Logits: (anchor_logits, row_logits),
+    Logits: (anchor_logits, row_logits, pixel_logits),
     Distributions: (box_sides,),
 }
 

@@ -17,6 +17,7 @@ from pointkd.core.errors import ConfigError
 from pointkd.io.blocks import is_read
 from pointkd.io.config import find_config
 from pointkd.io.options import apply_options, parse_value
+from pointkd.report.results.kinds import kind_of
 from pointkd.report.results.parts import TEACHER, Arm, Dataset, Numerics, Schedule
 from pointkd.report.results.suite import Suite
 
@@ -71,9 +72,7 @@ class Job:
         Args:
             data: the data set as training reads it.
         """
-        infos = f'kitti_infos_{self.part}.pkl'
-        evaluated = {'test_dataloader.dataset.ann_file': infos, 'test_evaluator.ann_file': f'{data}/{infos}'}
-        return option_words({**self.options, **evaluated})
+        return option_words({**self.options, **kind_of(self.dataset).part_options(self.dataset, self.part, data)})
 
     def resolved(self, home: Path) -> Config:
         """Return the config with its changes, paths as the files have them."""

@@ -4,14 +4,34 @@ from __future__ import annotations
 
 import pytest
 import torch
-from helpers.features import GRID, MAKERS, annotations, box_sides, sample_of, samples_in, shuffled, values
+from helpers.features import (
+    GRID,
+    MAKERS,
+    annotations,
+    box_sides,
+    label_samples,
+    pixel_logits,
+    row_logits,
+    sample_of,
+    samples_in,
+    shuffled,
+    values,
+)
 
-from pointkd.distill.features import Map, Voxels
+from pointkd.distill.features import Logits, Map, Voxels
 from pointkd.distill.methods.base import Context, Contract, Widths
 from pointkd.distill.registry import METHODS, build_strict
 
 METHODS.import_from_location()
 SETTINGS = {
+    'BoundaryPrivileged': [
+        {},
+        dict(published=True),
+        dict(published=True, n_c='sum', tau=1.0, kernel=3),
+        dict(over='mean', kernel=5, ignore_is_class=True),
+        dict(resolution='logits', kernel=3),
+        dict(resolution='full', kernel=3, edge=1.0, body=0.0),
+    ],
     'LocalGraph': [
         {},
         dict(published=True),
@@ -23,11 +43,22 @@ SETTINGS = {
         dict(projection='trained', aggregator='linear', width=6),
         dict(projection='trained', aggregator='conv', width=6),
     ],
+    'CrossImage': [
+        dict(classes=4, pool=1),
+        dict(classes=4, batch=0.0, pixel_memory=20, region_memory=2, pixel_keys=30, region_keys=3, region=1.0),
+        dict(classes=4, pixel=0.0, region=0.0),
+    ],
+    'DIST': [{}, dict(tau=2.0, beta=0.0), dict(gamma=0.0, beta=2.0), dict(per_image=True)],
+    'IntraClassVariation': [dict(classes=4)],
     'Logits': [{}, dict(tau=3.0)],
     'PKD': [{}, dict(statistics='sample')],
     'FGD': [dict(lambda_=1e-3), dict(alpha=1.0, beta=0.5, gamma=0.0, lambda_=0.0)],
     'LD': [dict(threshold=0.5), dict(region='boxes', scale=2.0), dict(region='boxes', scale=2.0, ring=1.0, tau=1.0)],
+    'MGD': [{}, dict(hidden=0.3, seed=2)],
+    'PairWise': [{}, dict(pool=None), dict(pool=2)],
 }
+SOFTMAX_ONLY = {'DIST'}  # methods that take logits of pixels and of regions, not of anchors
+PIXELS_ONLY = {'BoundaryPrivileged'}  # of pixels alone
 WIDTH = 4
 
 
@@ -38,9 +69,16 @@ def cases(*kinds):
             continue
         for settings in SETTINGS.get(name, [{}]):
             for feature in kind.contract.features if not kinds else set(kinds) & set(kind.contract.features):
-                for maker in MAKERS[feature]:
+                for maker in makers(name, settings, feature):
                     words = ', '.join(f'{key}={value}' for key, value in settings.items())
                     yield pytest.param(name, settings, maker, id=f'{name}({words}) on {maker.__name__}')
+
+
+def makers(name, settings, feature):
+    """What makes features of a kind that a method takes."""
+    if name in PIXELS_ONLY or settings.get('per_image'):
+        return (pixel_logits,)
+    return (row_logits, pixel_logits) if name in SOFTMAX_ONLY else MAKERS[feature]
 
 
 def build(name, settings):
@@ -50,12 +88,14 @@ def build(name, settings):
     return build_strict(METHODS, {'type': name, **settings}, 'test', widths=widths).double()
 
 
-def context(maker, sample=slice(None)):
-    """A context with what some settings ask for."""
+def context(maker, sample=slice(None), flip=False):
+    """A context with what some settings ask for: labels, boxes, another feature."""
     confidence = Map(values((3, 2, 8, 8), 50)[sample], GRID)
-    corner = None if maker is box_sides else GRID.origin[:2]
-    boxes = annotations(8.0) if corner is None else annotations(GRID.cell[0], corner)
-    return Context(extra={'confidence': confidence}, data_samples=boxes[sample])
+    boxes = annotations(8.0) if maker is box_sides else annotations(GRID.cell[0], GRID.origin[:2])
+    samples = label_samples(WIDTH, flip)
+    for entry, annotated in zip(samples, boxes, strict=True):
+        entry.gt_instances = annotated.gt_instances
+    return Context(data_samples=samples[sample], extra={'confidence': confidence})
 
 
 def leaf(feature):
@@ -104,9 +144,9 @@ def test_the_order_of_elements_does_not_matter(name, settings, maker):
     method = build(name, settings)
     student, teacher = maker(WIDTH, 1), maker(WIDTH, 2)
     expected = method(student, teacher, context(maker)).loss.item()
-    assert method(shuffled(student, 5), shuffled(teacher, 5), context(maker)).loss.item() == pytest.approx(
-        expected, rel=1e-9
-    )
+    flipped = context(maker, flip=isinstance(student, Logits))  # as `shuffled` does with the pixels
+    loss = build(name, settings)(shuffled(student, 5), shuffled(teacher, 5), flipped).loss
+    assert loss.item() == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize(('name', 'settings', 'maker'), cases())
