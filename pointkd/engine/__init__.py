@@ -13,6 +13,7 @@ for _module in (
     'pointkd.datasets.kitti_layout',
     'pointkd.datasets.robust',
     'pointkd.datasets.seeded',
+    'pointkd.datasets.visdrone.dataset',
     'pointkd.distill.distiller',
     'pointkd.engine.bad_frames',
     'pointkd.engine.finite',
@@ -22,6 +23,7 @@ for _module in (
     'pointkd.engine.precision',
     'pointkd.engine.runner',
     'pointkd.engine.teacher_check',
+    'pointkd.engine.visdrone_metric',
     'pointkd.engine.yolo_recipe',
 ):
     if importlib.util.find_spec(_module):

@@ -19,7 +19,7 @@ from helpers.small_kitti import small_kitti
 from pointkd.cli.main import main
 from pointkd.core.errors import TrainingError
 from pointkd.io.checkpoints import read_checkpoint
-from pointkd.report.results import runs
+from pointkd.report.results import runs, stages
 from pointkd.report.results.kinds import kitti
 from pointkd.report.results.places import CHECKOUT, Places
 from pointkd.report.results.records import read_record
@@ -89,7 +89,7 @@ def same_process(places: Places, monkeypatch: pytest.MonkeyPatch) -> pytest.Monk
             raise TrainingError(printed.getvalue())
         return printed.getvalue()
 
-    for module in (kitti, runs):
+    for module in (kitti, runs, stages):
         monkeypatch.setattr(module, 'run_verb', run_verb)
     return monkeypatch
 
