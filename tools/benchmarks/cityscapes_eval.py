@@ -6,9 +6,9 @@
 Without `--labels` and `--results` the images are those of `tests/golden/cityscapes_eval/realistic`, enlarged to the
 size of Cityscapes (`--enlarge 4`: 1024 x 2048) and repeated (`--copies`). The package stays in an environment of its
 own; where `--official` is not given, only our own times are printed. Three times of each contender count: wall time of
-the evaluation alone, from the list of files to the scores (imports, and the loading of our compiled code, left out), the
-processor time of that, and the wall time of the whole process. One run of ours comes first, uncounted, to fill numba's
-cache. Contenders: `pointkd` (all that the command does by default),
+the evaluation alone, from the list of files to the scores (imports, and the loading of our compiled code, left out),
+the processor time of that, and the wall time of the whole process. One run of ours comes first, uncounted, to fill
+numba's cache. Contenders: `pointkd` (all that the command does by default),
 `pointkd_official` (`--no-boundary`: what the official script computes), `pointkd_one_thread` (the same, one thread).
 Run this with nothing else on the machine.
 """
