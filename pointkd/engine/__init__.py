@@ -15,6 +15,7 @@ for _module in (
     'pointkd.datasets.seeded',
     'pointkd.datasets.visdrone.dataset',
     'pointkd.distill.distiller',
+    'pointkd.models.sliced_detector',
     'pointkd.engine.bad_frames',
     'pointkd.engine.finite',
     'pointkd.engine.kitti_metric',
