@@ -1,5 +1,5 @@
-# VisDrone-DET in COCO form (10 classes): mosaic, size and place, mix-up, colours and flip in training, a letterbox in
-# tests.
+# VisDrone-DET as `pointkd create-data visdrone` writes it (10 classes): mosaic, size and place, mix-up, colours and
+# flip in training, a letterbox in tests.
 data_root = 'data/visdrone/'
 image_size = (640, 640)  # width, height
 backend_args = None
@@ -62,8 +62,8 @@ train_dataloader = dict(
             type='CocoDataset',
             data_root=data_root,
             metainfo=metainfo,
-            ann_file='annotations/train.json',
-            data_prefix=dict(img='train/images/'),
+            ann_file='visdrone_train.json',
+            data_prefix=dict(img=''),
             filter_cfg=dict(filter_empty_gt=False, min_size=32),
             pipeline=[
                 dict(type='LoadImageFromFile', backend_args=backend_args),
@@ -83,14 +83,14 @@ val_dataloader = dict(
         type='CocoDataset',
         data_root=data_root,
         metainfo=metainfo,
-        ann_file='annotations/val.json',
-        data_prefix=dict(img='val/images/'),
+        ann_file='visdrone_val.json',
+        data_prefix=dict(img=''),
         test_mode=True,
         pipeline=test_pipeline,
     ),
 )
 test_dataloader = val_dataloader
 val_evaluator = dict(
-    type='CocoMetric', ann_file=data_root + 'annotations/val.json', metric='bbox', proposal_nums=(100, 1, 10)
+    type='CocoMetric', ann_file=data_root + 'visdrone_val.json', metric='bbox', proposal_nums=(100, 1, 10)
 )
 test_evaluator = val_evaluator

@@ -103,7 +103,7 @@ def couple(network: nn.Module, graph: TensorGraph, keep: Iterable[str] = ()) -> 
 
 
 def unknown_layers(network: nn.Module, graph: TensorGraph) -> Iterator[tuple[str, str]]:
-    """Yield name and kind of every module with weights in the graph that no plan can cut, single numbers aside."""
+    """Yield name and kind of every module with weights in the graph that no plan can cut (single numbers aside)."""
     found = {}
     for name, module in network.named_modules():
         own = [key for key, value in module.named_parameters(recurse=False) if value.numel() > 1]
@@ -118,7 +118,7 @@ def unknown_layers(network: nn.Module, graph: TensorGraph) -> Iterator[tuple[str
         total = torch.stack([output.sum() for output in graph.outputs(traced, traced_input(graph))]).sum()
         gradients = iter(torch.autograd.grad(total, parameters, allow_unused=True))
     for name, own in found.items():
-        reached = [next(gradients) is not None for _ in own]  # each one is taken from the iterator
+        reached = [next(gradients) is not None for _ in own]
         if any(reached):
             yield name, type(network.get_submodule(name)).__name__
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -72,3 +73,10 @@ def small_model(classes: int = 3, **settings: Any) -> dict[str, Any]:
         test_cfg=dict(score_thr=0.001, nms_pre=30000, nms=dict(type='nms', iou_threshold=0.7), max_per_img=300),
         **settings,
     )
+
+
+def flat_boxes(rows: Any) -> Any:
+    """Return boxes x1 y1 x2 y2 as mmdet's transforms pass them on."""
+    from mmdet.structures.bbox import HorizontalBoxes
+
+    return HorizontalBoxes(np.array(rows, dtype=np.float32).reshape(-1, 4))
