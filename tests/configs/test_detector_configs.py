@@ -96,6 +96,25 @@ def test_each_student_comes_with_each_method() -> None:
         assert teacher == Path(name).name.split('_')[0].replace('r18', 'r101') + '_coco.py'
 
 
+def test_a_stock_config_can_teach_and_learn(tmp_path: Path) -> None:
+    """Neither file is ours: the student's config is mmdet's with one block, the teacher's is named in the package."""
+    options = narrow('retinanet', 101)
+    weights = tmp_path / 'teacher.pth'
+    stock = 'mmdet::retinanet/retinanet_r101_fpn_1x_coco.py'
+    teacher = build_model(load_config(stock, pretrained=False, options=options))
+    save_checkpoint(weights, {'state_dict': teacher.state_dict()})
+    block = dict(
+        teacher=dict(config=stock, checkpoint=str(weights), options=options),
+        methods=[dict(type='PKD', student='neck', levels=[1, 1, 1, 1, 0], weight=10.0)],
+    )
+    student = tmp_path / 'student.py'
+    student.write_text(f"_base_ = ['mmdet::retinanet/retinanet_r18_fpn_1x_coco.py']\ndistill = {block!r}\n")
+    cfg = load_config(student, pretrained=False, options=narrow('retinanet', 18))
+    distiller = Distiller(cfg.model, cfg.distill, cfg)
+    losses = distiller.train()(**distiller.data_preprocessor(dummy_batch(cfg, batch_size=2), True), mode='loss')
+    assert float(losses['loss_pkd']) > 0
+
+
 @pytest.mark.parametrize('name', PAIRS)
 def test_trains_a_step(name: str, teacher_of: Callable[[str], list[str]]) -> None:
     cfg: Config = load_config(CONFIGS / name, pretrained=False, options=[*narrow(name, 18), *teacher_of(name)])

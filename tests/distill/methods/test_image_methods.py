@@ -10,13 +10,16 @@ import torch
 from helpers.detectors import distilled, faster_rcnn, gfl, losses_of, photos, retinanet, write_detector
 from helpers.features import GRID, bird_map
 from helpers.nets import pillars_config, raw_batch, whole_config, write_teacher
+from helpers.yolov8 import SMALL, small_model
 
 from pointkd.core.errors import ConfigError, DataError
+from pointkd.distill.connectors import Identity
 from pointkd.distill.distiller import Distiller
 from pointkd.distill.features import Map
 from pointkd.distill.methods.base import Context, Widths
 from pointkd.distill.methods.fgd import FGD
 from pointkd.distill.registry import METHODS, build_strict
+from pointkd.models.yolov8.functional import anchor_points
 
 NETS = {'retinanet': retinanet, 'faster_rcnn': faster_rcnn, 'gfl': gfl}
 PKD_TERM = dict(type='PKD', student='neck', levels=[1, 1, 1, 0], weight=10.0)
@@ -154,6 +157,35 @@ def test_ld_reads_the_head_as_it_decodes(teachers: dict[str, Any]) -> None:
     assert student.values.shape == (2, len(anchors), 4 * 8)
     cell = student.values[1, 12 * 3 + 5]
     assert torch.equal(cell, student.maps[0][1, :, 3, 5])
+
+
+def test_a_small_yolo_learns_sides_and_classes_of_a_wider_one(tmp_path: Path) -> None:
+    teacher = write_detector(tmp_path, small_model() | {'scale': dict(SMALL, width=0.25)})
+    methods = [
+        dict(type='LD', student='bbox_head', tau=2.0, threshold=0.0, weight=0.25),
+        dict(type='Logits', student='bbox_head', threshold=0.0, levels=[4, 2, 1]),
+        dict(type='ChannelWise', student='neck', levels=[4, 2, 1]),
+    ]
+    model = distilled(small_model(), teacher, *methods)
+    assert not isinstance(model.adapters.terms[2].connectors[0], Identity)
+    seen: list[Any] = []
+    model.adapters.terms[1].methods[0].register_forward_hook(lambda _, inputs, __: seen.append(inputs))
+    total, log = model.parse_losses(losses_of(model, photos()))
+    total.backward()
+    assert seen[0][0].activation == 'sigmoid'
+    assert all(float(log[f'loss_{name}']) > 0 for name in ('ld', 'logits', 'channel_wise'))
+    assert all(value.grad is not None for value in model.parameters() if value.requires_grad)
+
+
+def test_ld_places_the_cells_of_a_yolo_at_its_points(tmp_path: Path) -> None:
+    model = distilled(small_model(), write_detector(tmp_path, small_model()), dict(LD_TERM, threshold=0.0))
+    seen: list[Any] = []
+    model.adapters.terms[0].methods[0].register_forward_hook(lambda _, inputs, __: seen.append(inputs))
+    losses_of(model, photos())
+    student = seen[0][0]
+    points, stride = anchor_points([tuple(maps.shape[2:]) for maps in student.maps], (8, 16, 32), student.values)
+    assert torch.equal(student.strides, stride.flatten())
+    assert torch.equal(student.centres, points * stride)
 
 
 @pytest.mark.parametrize(
