@@ -1,15 +1,15 @@
-"""`pointkd export`: a trained PointPillars as ONNX, with a proof that its boxes are the same."""
+"""`pointkd export`: a trained net as ONNX, with a proof that its boxes or labels are the same."""
 
 from __future__ import annotations
 
 import argparse
 
-HELP = 'export a trained detector to ONNX or TensorRT, and prove that it gives the same boxes'
+HELP = 'export a trained net to ONNX or TensorRT, and prove that it gives the same boxes or labels'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument('config', help='config file of the detector')
+    parser.add_argument('config', help='config file of the net')
     parser.add_argument('checkpoint', help='its weights')
     parser.add_argument('--to', choices=('onnx', 'tensorrt'), default='onnx', help='default onnx')
     parser.add_argument('--out', required=True, metavar='DIR', help='folder to write')
@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--verify-data',
         default='synthetic',
         metavar='DIR',
-        help="folder with *.bin clouds (or a KITTI root) to compare the boxes on; default 'synthetic', made-up clouds",
+        help="folder with *.bin clouds (or a KITTI root), or with images, to compare on; default 'synthetic', made up",
     )
 
 
@@ -26,4 +26,4 @@ def run(args: argparse.Namespace) -> None:
     from pointkd.export.exporter import export
 
     parity = export(args.config, args.checkpoint, args.out, target=args.to, verify_data=args.verify_data)
-    print(f'{args.out}: {parity.clouds} clouds, {parity.result}')
+    print(f'{args.out}: {parity}')

@@ -27,7 +27,9 @@ from pointkd.export.eager import EagerDetector
 from pointkd.export.graph import PillarGraph
 from pointkd.export.onnx_file import OPSET, sample_pillars, write_onnx
 from pointkd.export.parity import Parity, measure_parity
-from pointkd.export.support import check_exportable
+from pointkd.export.segmentation import export_segmentor
+from pointkd.export.segmentation_parity import SegmentationParity
+from pointkd.export.support import check_exportable, is_a
 from pointkd.export.tensorrt import SCRIPT, build_engine, write_script
 from pointkd.io.build import build_model
 from pointkd.io.config import load_config
@@ -47,8 +49,8 @@ def export(
     *,
     target: str = 'onnx',
     verify_data: str | Path = 'synthetic',
-) -> Parity:
-    """Export a PointPillars, after proof that ONNX Runtime gives PyTorch's boxes.
+) -> Parity | SegmentationParity:
+    """Export a PointPillars or a segmentation net, after proof that ONNX Runtime gives PyTorch's boxes or labels.
 
     Writes model.onnx, model.json (every constant), parity.json and build_engine.sh; for TensorRT the engine too.
     Nothing takes its final name before the proof: a failed export leaves what stood there.
@@ -58,10 +60,10 @@ def export(
         checkpoint: its trained weights.
         out_dir: folder, created.
         target: 'onnx' or 'tensorrt'.
-        verify_data: folder with point files to compare on, or 'synthetic' for made-up clouds.
+        verify_data: folder with point files (or images) to compare on, or 'synthetic' for made-up ones.
 
     Returns:
-        How near the boxes are.
+        How near the boxes (or labels) are.
 
     Raises:
         ExportError: the detector can't be exported, or the boxes differ (the stage is named).
@@ -72,6 +74,8 @@ def export(
         raise ConfigError(f"target {target!r}: choose 'onnx' or 'tensorrt'")
     settings = config if isinstance(config, Config) else load_config(config, pretrained=False)
     model = build_model(settings, checkpoint)
+    if is_a(model, 'BaseSegmentor') and hasattr(model, 'decode_head'):
+        return export_segmentor(model, settings, checkpoint, out_dir, target, verify_data)
     check_exportable(model)
     out = Path(out_dir)
     out.mkdir(parents=True, exist_ok=True)
