@@ -134,25 +134,29 @@ def test_areas_do_not_lie_on_roads():
 
 @pytest.mark.long
 def test_a_set_is_like_the_annotations_it_was_fitted_to():
-    """Bands are wide, as 70 images hold few crowds."""
+    """Bands are wide: 70 images hold few crowds, and of the rare classes a handful of objects."""
     images = []
     for seed in range(1000, 1070):
         _, made = scene(seed)
         _, drawn, seen = render(np.random.default_rng(seed), made)
         images.append(as_labels(label(made.items, drawn, seen), SIDE))
     found, real = describe(images), load().measured
+    middle = LEVELS.index(0.5)
     for name in CLASSES:
-        assert found['class_share'][name] == pytest.approx(real['class_share'][name], abs=0.15)
-        assert found['present'][name] == pytest.approx(real['present'][name], abs=0.15)
-    for name in ('pedestrian', 'people', 'car', 'van', 'truck', 'motor'):  # the others are too few
-        middle = LEVELS.index(0.5)
-        assert 0.6 < found['size'][name][middle] / real['size'][name][middle] < 1.6
-        assert 0.6 < found['aspect'][name][middle] / real['aspect'][name][middle] < 1.6
-        assert found['occlusion'][name] == pytest.approx(real['occlusion'][name], abs=0.4)
-        assert found['truncation'][name] == pytest.approx(real['truncation'][name], abs=0.15)
-    assert found['scale'][2:-2] == pytest.approx(real['scale'][2:-2], rel=0.35)
+        assert found['class_share'][name] == pytest.approx(real['class_share'][name], abs=0.15), name
+        assert found['present'][name] == pytest.approx(real['present'][name], abs=0.15), name
+    for name in ('pedestrian', 'car'):  # frequent enough for quantiles
+        assert 0.6 < found['size'][name][middle] / real['size'][name][middle] < 1.7, name
+        assert found['aspect'][name][middle] == pytest.approx(real['aspect'][name][middle], rel=0.35), name
+        assert found['occlusion'][name] == pytest.approx(real['occlusion'][name], abs=0.25), name
+        assert found['truncation'][name] == pytest.approx(real['truncation'][name], abs=0.1), name
+    for name in ('pedestrian', 'people', 'van', 'truck', 'motor'):  # sizes in cars, within each image
+        assert found['relative_size'][name] == pytest.approx(real['relative_size'][name], rel=0.3), name
+    assert found['scale'][2:-2] == pytest.approx(real['scale'][2:-2], rel=0.4)
     assert found['upright'][2:-2] == pytest.approx(real['upright'][2:-2], rel=0.35)
     levels = [COUNT_LEVELS.index(level) for level in (0.25, 0.5, 0.75, 0.9)]
     assert [found['total'][k] for k in levels] == pytest.approx([real['total'][k] for k in levels], rel=0.5, abs=2)
+    for group in ('persons', 'vehicles'):
+        assert found['spacing'][group][middle] == pytest.approx(real['spacing'][group][middle], rel=0.4), group
     assert found['ignored'] < 0.4
     assert sum(found['class_share'][name] for name in VEHICLES) > 0.35
