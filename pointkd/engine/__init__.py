@@ -9,10 +9,13 @@ prepare()
 
 # What registers itself: data wrappers, loops, hooks, optimiser wrappers, metrics, the Distiller.
 for _module in (
+    'pointkd.compress.sparsity_hook',
     'pointkd.datasets.kitti_layout',
     'pointkd.datasets.robust',
     'pointkd.datasets.seeded',
+    'pointkd.datasets.visdrone.dataset',
     'pointkd.distill.distiller',
+    'pointkd.models.sliced_detector',
     'pointkd.engine.bad_frames',
     'pointkd.engine.finite',
     'pointkd.engine.kitti_metric',
@@ -21,6 +24,7 @@ for _module in (
     'pointkd.engine.precision',
     'pointkd.engine.runner',
     'pointkd.engine.teacher_check',
+    'pointkd.engine.visdrone_metric',
     'pointkd.engine.yolo_recipe',
 ):
     if importlib.util.find_spec(_module):

@@ -48,6 +48,8 @@ class YOLOv8Head(BaseDenseHead):
             published counts include it.
     """
 
+    use_sigmoid_cls = True  # each class on its own; distillation of scores asks for it, by mmdet's name
+
     def __init__(
         self,
         num_classes: int,
