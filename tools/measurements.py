@@ -136,6 +136,32 @@ def overhead(content: dict[str, Any]) -> str:
     return f"{markdown(header, rows)}\n\nStudent's step {student:.0f} ms, teacher's whole forward {teacher:.0f} ms."
 
 
+STUDIED = {
+    'pillars': 'pillars, by log-counts (clean)',
+    'pillars-published': 'pillars, published',
+    'pillars-confidence': "pillars, by the teacher's confidence",
+    'map': "neck's map, by the largest channel",
+    'map-confidence': "neck's map, by the teacher's confidence",
+}
+
+
+def local_graph_study(content: dict[str, Any]) -> str:
+    """What local graphs look at and how hard they pull."""
+    rows = []
+    for name, entry in content['settings'].items():
+        alone, taught = entry['alone'], entry['distilled']
+        share = [f'{alone[key][1]:.1%}' for key in ('foreground', 'chance', 'effective_share')]
+        error = [f'{part["error"][1]:.2f}' for part in (alone, taught)]
+        gradient = ' to '.join(f'{value:.3f}' for value in taught['gradient'])
+        rows.append([STUDIED[name], *share, *error, gradient])
+    header = ['centres', 'weight on objects', 'by chance', 'effective centres']
+    header += ['error, student alone', 'error, distilled', "gradient over the task's, first to last"]
+    return (
+        f'{markdown(header, rows)}\n\n{content["steps"]} steps, one seed; over their last tenth where nothing else is '
+        "said. Error: squared difference over the teacher's variance, 1 is what a constant gives."
+    )
+
+
 @dataclass(frozen=True)
 class Measurement:
     """A part of the section.
@@ -164,6 +190,12 @@ MEASUREMENTS = [
         'What distillation costs',
         'python tools/benchmarks/distillation_overhead.py --out OUT',
         overhead,
+    ),
+    Measurement(
+        'local_graph_study',
+        'What local graphs look at',
+        'python tools/local_graph_study.py --out OUT',
+        local_graph_study,
     ),
     Measurement('knn', 'Nearest neighbours', 'python tools/benchmarks/knn.py --threads 2 --out OUT', knn),
     Measurement('ops', 'Operators', 'python tools/benchmarks/ops.py > OUT', ops),

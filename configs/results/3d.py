@@ -3,8 +3,9 @@
 
 # -- sizes: everything that decides how long a run takes ---------------------------------------------------------------
 # A run: 1000 steps of 0.08 s (student alone) to 0.17 s (distilled) on one thread and 40 s for three processes and the
-# evaluation are 2 to 3.5 minutes; published local graphs take 3.5 to 8.5. Two runs of one thread at once (--jobs 2) finish
-# sooner than one run of two threads alone: steps this small leave a second thread waiting. Core rows: 42 runs, 1 hour 15.
+# evaluation are 2 to 3.5 minutes; published local graphs take 3.5 to 8.5. Two runs of one thread at once (--jobs 2)
+# finish sooner than one run of two threads alone: steps this small leave a second thread waiting. Core rows: 42 runs,
+# 1 hour 15 minutes on two cores.
 ITERATIONS = dict(astyx=1000, synthetic=1000, kitti=800)
 TEACHER_ITERATIONS = dict(astyx=3000, second=4000, kitti=3000)
 BATCH_SIZE = 2
@@ -50,7 +51,7 @@ SECOND_STUDENT = {  # half the widths of that teacher
 # -- methods -----------------------------------------------------------------------------------------------------------
 warm_up = dict(type='Warmup', end=0.1)
 published = dict(type='LocalGraph', student='voxel_encoder', published=True, weight=1.0)
-local_graph = dict(type='LocalGraph', student='voxel_encoder', weight=1.0, schedule=warm_up)
+local_graph = dict(type='LocalGraph', student='voxel_encoder', weight=100.0, schedule=warm_up)  # tuned on both sets
 channel_wise = dict(type='ChannelWise', student='neck[0]', tau=1.0, weight=10.0, schedule=warm_up)
 logits = dict(type='Logits', student='bbox_head.conv_cls', tau=1.0, weight=1.0, schedule=warm_up)
 feature_mimic = dict(type='FeatureMimic', student='voxel_encoder', weight=1.0, schedule=warm_up)
@@ -182,7 +183,8 @@ suite = dict(
             name='local-graph',
             title='LocalGraph, clean',
             methods=[local_graph],
-            grid={'distill.methods.0.weight': [1.0, 10.0, 100.0], 'distill.methods.0.neighbors': [16, 32]},
+            grid={'distill.methods.0.weight': [1.0, 10.0, 100.0]},
+            tuned=True,
         ),
         pillars(
             '4x',
@@ -190,6 +192,7 @@ suite = dict(
             title='ChannelWise',
             methods=[channel_wise],
             grid={'distill.methods.0.weight': [3.0, 10.0, 30.0]},
+            tuned=True,
         ),
         pillars(
             '4x',
@@ -197,6 +200,7 @@ suite = dict(
             title='Logits',
             methods=[logits],
             grid={'distill.methods.0.weight': [0.3, 2.0, 10.0]},
+            tuned=True,
         ),
         pillars('4x', name='teacher-init', title='TeacherInit', methods=[teacher_init]),
         pillars(

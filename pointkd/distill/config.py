@@ -17,6 +17,7 @@ class TeacherConfig:
 
     Attributes:
         config: path of the teacher's config; relative to the student's config file, else to the working directory.
+            `package::file` names a stock one, `mmdet::retinanet/retinanet_r101_fpn_1x_coco.py`.
         checkpoint: path of its weights, looked for in the same places.
         options: overrides for its config, as `--cfg-options`.
         allow_other_classes: accept a class list that differs from the student's (for features only).
@@ -45,6 +46,8 @@ class TermConfig:
         weight: fixed factor (default 1 where no share is given).
         share: instead of `weight`, the wanted ratio of gradient norms to the task loss at the tapped feature.
         schedule: factor over time, default constant.
+        levels: where the tap names a list of maps, a weight for each, 0 to leave one out: the term is then their
+            weighted sum. By default it is the mean of all.
         connector: how the student's width becomes the teacher's; default a 1x1 projection where they differ.
         name: of the term in logs; default the method's name in snake case.
     """
@@ -55,6 +58,7 @@ class TermConfig:
     weight: float | None = None
     share: float | None = None
     schedule: Mapping[str, Any] = field(default_factory=lambda: dict(type='Constant'))
+    levels: list[float] | None = None
     connector: Mapping[str, Any] | None = None
     name: str | None = None
 

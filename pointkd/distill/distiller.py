@@ -17,9 +17,9 @@ from pointkd.core.seeds import derive_seed
 from pointkd.distill.adapters import Adapters
 from pointkd.distill.config import DistillConfig
 from pointkd.distill.features import Feature
-from pointkd.distill.inputs import batch_length, own_inputs, same_preprocessing
+from pointkd.distill.inputs import batch_length, image_size, own_inputs, same_preprocessing
 from pointkd.distill.methods.base import Context
-from pointkd.distill.preprocessing import PairedPreprocessor
+from pointkd.distill.preprocessing import PairedPreprocessor, small_frames
 from pointkd.distill.randomness import isolated_randomness
 from pointkd.distill.reading import Reader
 from pointkd.distill.taps import Recording, Tap, record
@@ -105,7 +105,7 @@ class Distiller(BaseModel):
         terms = [term for term in self.adapters.terms if term.student_tap is not None]
         active = [term for term in terms if term.factor(self.iteration, self.total) > 0]
         batch = teacher_batch or {'inputs': own_inputs(inputs), 'data_samples': data_samples}
-        with record(self.student, self._taps(active, 'student'), 'student') as seen:
+        with record(self.student, self._taps(active, 'student'), 'student', image_size=image_size(inputs)) as seen:
             losses = self.student(inputs, data_samples, mode='loss')
         task_loss, _ = self.parse_losses(losses)
         losses.update({f'loss_{term.name}': term.untouched(task_loss) for term in terms if term not in active})
@@ -205,12 +205,14 @@ class Distiller(BaseModel):
     def _dry_run(self, terms: list[DistillationTerm], config: Mapping[str, Any]) -> None:
         """Size the terms by one forward of each network on a tiny made-up batch."""
         self.dummy = dummy_batch(config)
-        batch = self.data_preprocessor(copy.deepcopy(self.dummy), True)
+        with small_frames(self.data_preprocessor):
+            batch = self.data_preprocessor(copy.deepcopy(self.dummy), True)
         own = batch.pop('teacher_batch', None) or {**batch, 'inputs': own_inputs(batch['inputs'])}
         tapped = [term for term in terms if term.student_tap is not None]
         training = self.student.training
         self.student.eval()
-        with torch.no_grad(), record(self.student, self._taps(tapped, 'student'), 'student') as seen:
+        taps, pixels = self._taps(tapped, 'student'), image_size(batch['inputs'])
+        with torch.no_grad(), record(self.student, taps, 'student', image_size=pixels) as seen:
             self.student(**batch, mode='tensor')
         self.student.train(training)
         assert self.teacher is not None  # the caller checked

@@ -1,4 +1,4 @@
-"""What a tap hands to a method: maps, voxels, points or logits, with where they are in space.
+"""What a tap hands to a method: maps, voxels, points or scores, with where they are in space.
 
 Methods see these, never modules. `rows()` gives the elements of every kind as plain rows, `places()` says which of them
 belong to which sample, and `samples()` gives the rows of each sample.
@@ -6,6 +6,7 @@ belong to which sample, and `samples()` gives the rows of each sample.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -17,11 +18,12 @@ from pointkd.core.errors import ShapeError
 
 @dataclass(frozen=True)
 class Grid:
-    """Where a voxel grid or a bird's-eye map lies.
+    """Where a voxel grid, a bird's-eye map or a map of an image lies.
 
     Attributes:
-        origin: x, y, z of the lowest corner, metres, LiDAR frame.
-        cell: size of a cell in x, y, z, metres (the stride of the tapped layer included).
+        origin: x, y, z of the lowest corner, metres, LiDAR frame; 0 for images.
+        cell: size of a cell in x, y, z, metres (the stride of the tapped layer included); for images in pixels of the
+            padded input, z without meaning.
     """
 
     origin: tuple[float, float, float]
@@ -74,6 +76,13 @@ class Rows:
 class _Samples:
     """What features of every kind can do with their rows."""
 
+    values: Tensor
+
+    @property
+    def sources(self) -> tuple[Tensor, ...]:
+        """Tensors of the network that the values were made of: gradients of other losses arrive there."""
+        return (self.values,)
+
     def rows(self) -> Rows:
         """Return all elements of the batch."""
         raise NotImplementedError
@@ -92,6 +101,16 @@ def _in_blocks(samples: int, elements: int, like: Tensor) -> list[Tensor]:
     """Return the places of samples that lie one behind the other, equally many elements each."""
     places = torch.arange(samples * elements, device=like.device)
     return list(places.reshape(samples, elements))
+
+
+def _cells_of(values: Tensor) -> Tensor:
+    """Return the indices (H*W, 3) z, y, x of the cells of a map (N, C, H, W), in row-major order."""
+    y, x = torch.meshgrid(
+        torch.arange(values.shape[2], device=values.device),
+        torch.arange(values.shape[3], device=values.device),
+        indexing='ij',
+    )
+    return torch.stack([torch.zeros_like(y), y, x], dim=-1).reshape(-1, 3)
 
 
 @dataclass(frozen=True)
@@ -115,15 +134,10 @@ class Map(_Samples):
 
     def rows(self) -> Rows:
         """Return the cells, sample after sample, each in row-major order (y, then x)."""
-        batch, width, height, length = self.values.shape
-        y, x = torch.meshgrid(
-            torch.arange(height, device=self.values.device),
-            torch.arange(length, device=self.values.device),
-            indexing='ij',
-        )
-        index = torch.stack([torch.zeros_like(y), y, x], dim=-1).reshape(-1, 3)  # (H*W, 3) z, y, x
+        index = _cells_of(self.values)
         positions = self.grid.centres(index) if self.grid else index.flip(-1).float()
-        return Rows(self.values.permute(0, 2, 3, 1).reshape(-1, width), positions.repeat(batch, 1))
+        values = self.values.permute(0, 2, 3, 1).reshape(-1, self.width)
+        return Rows(values, positions.repeat(len(self.values), 1))
 
     def places(self) -> list[Tensor]:
         """Return where each sample's cells stand among the rows."""
@@ -259,4 +273,74 @@ class Logits(_Samples):
         return _in_blocks(rows.shape[0], rows.shape[1], rows)
 
 
-Feature = Map | Voxels | Points | Logits
+@dataclass(frozen=True)
+class Distributions(_Samples):
+    """Box sides of a dense image head as distributions over distances; the cells of all levels, one after another.
+
+    Attributes:
+        values: (N, R, 4 * B), for the left, top, right and bottom side of each cell B scores before the softmax over
+            distances 0 ... B-1 cells.
+        scores: (N, R, C) class scores before the sigmoid.
+        centres: (R, 2) x, y of the cells, pixels of the padded input.
+        strides: (R,) size of the cells, pixels; tells the levels apart.
+        maps: the head's box maps (N, 4 * B, H, W) that the values were made of, where there are any.
+    """
+
+    values: Tensor
+    scores: Tensor
+    centres: Tensor
+    strides: Tensor
+    maps: tuple[Tensor, ...] = ()
+
+    def __post_init__(self) -> None:
+        sizes = check_shape(self.values, 'N R K', 'Distributions.values')
+        if sizes['K'] % 4:
+            raise ShapeError(f'Distributions.values: {sizes["K"]} channels are not the bins of four sides')
+        for name, shape in (('scores', (sizes['N'], sizes['R'])), ('centres', (sizes['R'], 2))):
+            if tuple(getattr(self, name).shape[:2]) != shape:
+                raise ShapeError(f'Distributions.{name}: expected {shape}, got {tuple(getattr(self, name).shape)}')
+
+    @classmethod
+    def of_maps(
+        cls, scores: Sequence[Tensor], sides: Sequence[Tensor], grids: Sequence[Grid], offset: float = 0.5
+    ) -> Distributions:
+        """Join the maps of a head's levels.
+
+        Args:
+            scores: (N, C, H, W) class scores, one anchor a cell.
+            sides: (N, 4 * B, H, W).
+            grids: of each level, pixels.
+            offset: where in a cell its distances start, as a part of the cell (0 the upper left corner).
+        """
+        centres = [
+            grid.centres(_cells_of(maps) + (offset - 0.5))[:, :2] for maps, grid in zip(sides, grids, strict=True)
+        ]
+        strides = [torch.full_like(cells[:, 0], grid.cell[0]) for cells, grid in zip(centres, grids, strict=True)]
+        joined = [torch.cat([maps.flatten(2) for maps in levels], 2).transpose(1, 2) for levels in (sides, scores)]
+        return cls(joined[0], joined[1], torch.cat(centres), torch.cat(strides), tuple(sides))
+
+    @property
+    def sources(self) -> tuple[Tensor, ...]:
+        """The head's box maps."""
+        return self.maps or (self.values,)
+
+    @property
+    def width(self) -> int:
+        """Channels: four sides times bins."""
+        return int(self.values.shape[2])
+
+    def with_values(self, values: Tensor) -> Distributions:
+        """Return the same cells with other values."""
+        return replace(self, values=values, maps=())
+
+    def rows(self) -> Rows:
+        """Return the cells, sample after sample."""
+        centres = torch.cat([self.centres, torch.zeros_like(self.centres[:, :1])], dim=1)
+        return Rows(self.values.flatten(0, 1), centres.repeat(len(self.values), 1))
+
+    def places(self) -> list[Tensor]:
+        """Return where each sample's cells stand among the rows."""
+        return _in_blocks(self.values.shape[0], self.values.shape[1], self.values)
+
+
+Feature = Map | Voxels | Points | Logits | Distributions

@@ -31,6 +31,11 @@ def own_inputs(value: Any) -> Any:
     return value.clone() if isinstance(value, Tensor) else value
 
 
+def image_size(inputs: Any) -> tuple[int, int] | None:
+    """Return height and width in pixels of a batch of images (N, C, H, W), padding included; None for other inputs."""
+    return (inputs.shape[2], inputs.shape[3]) if isinstance(inputs, Tensor) and inputs.ndim == 4 else None
+
+
 def batch_length(inputs: Any, data_samples: list | None) -> int:
     """Return the number of samples of a batch."""
     if data_samples is not None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from pointkd.core.errors import ConfigError
-from pointkd.distill.features import Feature, Grid, Logits, Map, Points, Voxels
+from pointkd.distill.features import Distributions, Feature, Grid, Logits, Map, Points, Voxels
 
 
 def match(student: Feature, teacher: Feature) -> tuple[Feature, Feature]:
@@ -38,6 +38,9 @@ def match(student: Feature, teacher: Feature) -> tuple[Feature, Feature]:
         return student, _nearest_points(student, teacher)
     if isinstance(student, Logits) and isinstance(teacher, Logits):
         return student, _match_logits(student, teacher)
+    if isinstance(student, Distributions) and isinstance(teacher, Distributions):
+        _same_cells(student, teacher)
+        return student, teacher
     raise ConfigError(
         f'a student feature of kind {type(student).__name__} can not be matched with a teacher feature of kind '
         f'{type(teacher).__name__}; tap layers of the same kind'
@@ -95,6 +98,15 @@ def _match_logits(student: Logits, teacher: Logits) -> Logits:
             raise ConfigError(f'{len(student.values)} student rows and {len(teacher.values)} teacher rows')
         return teacher
     return teacher.with_values(_resample(teacher.values, teacher.grid, student.values, student.grid))
+
+
+def _same_cells(student: Distributions, teacher: Distributions) -> None:
+    """Refuse box sides of other cells or bins: they count distances in cells, so nothing can be resampled."""
+    if student.values.shape != teacher.values.shape or not torch.equal(student.strides, teacher.strides):
+        raise ConfigError(
+            f'box sides of {tuple(student.values.shape[1:])} cells and channels can not be compared with '
+            f'{tuple(teacher.values.shape[1:])}: both heads need the same levels, strides, reg_max and image padding'
+        )
 
 
 def _resample(teacher: Tensor, teacher_grid: Grid | None, student: Tensor, student_grid: Grid | None) -> Tensor:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from torch import nn
@@ -30,6 +32,9 @@ class PairedPreprocessor(nn.Module):
             )
         self.student = student
         self.__dict__['teacher'] = teacher  # frozen and outside the module tree, as the teacher itself
+        self.pads_in_training = hasattr(student, 'seg_pad_val') and hasattr(teacher, 'seg_pad_val')
+        if self.pads_in_training:  # mmseg pads to the training crop: both nets must see the same frame
+            teacher.size, teacher.size_divisor = student.size, student.size_divisor
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """Return the student's batch, in training with `teacher_batch`.
@@ -41,7 +46,7 @@ class PairedPreprocessor(nn.Module):
         raw = copy.deepcopy(data) if training else None
         batch = self.student(data, training)
         if raw is not None:
-            batch = {**batch, 'teacher_batch': self.teacher(raw, False)}
+            batch = {**batch, 'teacher_batch': self.teacher(raw, self.pads_in_training)}
         return batch
 
     def __getattr__(self, name: str) -> Any:
@@ -51,3 +56,21 @@ class PairedPreprocessor(nn.Module):
             if 'student' not in self.__dict__.get('_modules', {}):
                 raise
             return getattr(self._modules['student'], name)
+
+
+@contextmanager
+def small_frames(preprocessor: nn.Module) -> Iterator[None]:
+    """Let mmseg's preprocessor pad images to a multiple of 32 inside the block, in place of the whole training crop.
+
+    For dry runs: a made-up image of 64 x 96 pixels would become one of 512 x 1024.
+    """
+    sides = [preprocessor.student, preprocessor.teacher] if isinstance(preprocessor, PairedPreprocessor) else []
+    padding = [side for side in sides or [preprocessor] if hasattr(side, 'seg_pad_val')]
+    before = [(side.size, side.size_divisor) for side in padding]
+    for side in padding:
+        side.size, side.size_divisor = None, 32
+    try:
+        yield
+    finally:
+        for side, (size, divisor) in zip(padding, before, strict=True):
+            side.size, side.size_divisor = size, divisor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from pointkd.core.errors import ConfigError
-from pointkd.distill.features import Feature, Grid, Logits, Map, Points, Voxels
+from pointkd.distill.features import Distributions, Feature, Grid, Logits, Map, Points, Voxels
 from pointkd.distill.taps import Call, Recording, Tap, tensors_of
 
 
@@ -46,6 +47,24 @@ class VoxelSpace:
         return Grid(self.grid.origin, (x, y, z))
 
 
+def image_grid(size: tuple[int, int], image: tuple[int, int]) -> Grid:
+    """Return the grid of an image net's map, in pixels of its input.
+
+    Strided convolutions round up: a map of 2 cells of an image of 96 pixels has the stride 64 and ends at pixel 128. So
+    the stride is the power of two that explains both sides, and the ratio of the sizes where none does (pooling to a
+    fixed size).
+
+    Args:
+        size: height, width of the map.
+        image: height, width of the input.
+    """
+    ratio = max(image[0] / max(1, size[0]), image[1] / max(1, size[1]))
+    stride = 2 ** math.ceil(math.log2(ratio)) if ratio > 0 else 1
+    if tuple(math.ceil(pixels / stride) for pixels in image) == tuple(size):
+        return Grid((0.0, 0.0, 0.0), (float(stride), float(stride), 1.0))
+    return Grid((0.0, 0.0, 0.0), (image[1] / max(1, size[1]), image[0] / max(1, size[0]), 1.0))
+
+
 class Reader:
     """Turns recorded values of one network into features.
 
@@ -71,15 +90,18 @@ class Reader:
             ConfigError: the value is no tensor, sparse tensor or point set.
         """
         value, call = recording.take(tap)
+        where, image = f'{recording.network_name} tap {tap}', recording.image_size
+        if kinds == (Distributions,):
+            return [self._distributions(value, tap, image, where)]
         logits = Logits in kinds and not {Map, Voxels, Points} & set(kinds)
         if logits and isinstance(value, (list, tuple)) and value and isinstance(value[0], (list, tuple)):
             value = value[0]  # a dense head's raw output: class scores come first
-        where = f'{recording.network_name} tap {tap}'
-        if isinstance(value, (list, tuple)) and not self._is_voxel_pair(value):
-            return [self._feature(entry, call, tap, batch_size, logits, where) for entry in value]
-        return [self._feature(value, call, tap, batch_size, logits, where)]
+        entries = value if isinstance(value, (list, tuple)) and not self._is_voxel_pair(value) else [value]
+        if logits:
+            entries = [self._logits(entry, tap, image, where) for entry in entries]
+        return [self._feature(entry, call, batch_size, image, where) for entry in entries]
 
-    def _feature(self, value: Any, call: Call, tap: Tap, batch_size: int, logits: bool, where: str) -> Feature:
+    def _feature(self, value: Any, call: Call, batch_size: int, image: tuple[int, int] | None, where: str) -> Feature:
         """Return one feature."""
         if isinstance(value, Feature):
             return value
@@ -90,10 +112,8 @@ class Reader:
             return Points(last(value['fp_features']).transpose(1, 2), last(value['fp_xyz']))
         if self._is_voxel_pair(value):
             return Voxels(value[0], value[1], batch_size, self.space.grid if self.space else None)
-        if isinstance(value, Tensor) and value.ndim in (2, 4) and logits:
-            return self._logits(value, tap, where)
         if isinstance(value, Tensor) and value.ndim == 4:
-            return Map(value, self.space.map_grid(*value.shape[-2:]) if self.space else None)
+            return Map(value, self._grid(value, image))
         if isinstance(value, Tensor) and value.ndim == 2:
             return self._voxels(value, call, batch_size, where)
         shape = f' of shape {tuple(value.shape)}' if isinstance(value, Tensor) else ''
@@ -115,8 +135,33 @@ class Reader:
         counts = next((t for t in integers if t.ndim == 1), None)
         return Voxels(values, coords, batch_size, self.space.grid if self.space else None, counts)
 
-    def _logits(self, values: Tensor, tap: Tap, where: str) -> Logits:
-        """Return class scores, with the number of classes of the module or of the head around it."""
+    def _grid(self, values: Tensor, image: tuple[int, int] | None) -> Grid | None:
+        """Return where a map lies: over the whole range of a LiDAR net, over the input of an image net."""
+        height, width = values.shape[-2:]
+        if self.space:
+            return self.space.map_grid(height, width)
+        return image_grid((height, width), image) if image else None
+
+    def _distributions(self, value: Any, tap: Tap, image: tuple[int, int] | None, where: str) -> Distributions:
+        """Return the box sides of a dense head's raw output: a list of class maps, then a list of box maps."""
+        lists = value[:2] if isinstance(value, (list, tuple)) and len(value) >= 2 else ()
+        if not lists or not all(isinstance(maps, (list, tuple)) and len(maps) == len(lists[0]) for maps in lists):
+            raise ConfigError(
+                f'{where}: expected the output of a dense head, a list of class maps and a list of box maps; tap the '
+                "head itself, student='bbox_head'"
+            )
+        if image is None:
+            raise ConfigError(f'{where}: box sides as distributions are known of image nets only')
+        scores, sides = lists
+        grids = [image_grid((maps.shape[2], maps.shape[3]), image) for maps in sides]
+        generator = getattr(self.modules[tap.module], 'prior_generator', None)
+        offset = getattr(generator, 'center_offset', getattr(generator, 'offset', 0.5))  # of anchors or of points
+        return Distributions.of_maps(scores, sides, grids, offset)
+
+    def _logits(self, values: Any, tap: Tap, image: tuple[int, int] | None, where: str) -> Any:
+        """Return class scores with the number of classes of the module or of the head around it; others as they are."""
+        if not isinstance(values, Tensor) or values.ndim not in (2, 4):
+            return values
         path = tap.module
         while path and not hasattr(self.modules[path], 'num_classes'):
             path = path.rpartition('.')[0]
@@ -125,9 +170,11 @@ class Reader:
             return Logits(values, int(values.shape[1]))
         sigmoid = bool(getattr(owner, 'use_sigmoid_cls', False))
         classes = int(getattr(owner, 'cls_out_channels', owner.num_classes))
+        if hasattr(owner, 'conv_seg'):  # mmseg: one channel for two classes is a sigmoid
+            classes, sigmoid = int(owner.out_channels), owner.out_channels == 1
         if values.shape[1] % classes:
             raise ConfigError(f'{where}: {values.shape[1]} channels are not a multiple of {classes} classes')
-        grid = self.space.map_grid(*values.shape[-2:]) if self.space and values.ndim == 4 else None
+        grid = self._grid(values, image) if values.ndim == 4 else None
         return Logits(values, classes, 'sigmoid' if sigmoid else 'softmax', grid)
 
     @staticmethod

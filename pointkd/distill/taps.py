@@ -72,10 +72,16 @@ class Enough(Exception):
 
 
 class Recording:
-    """What the tapped modules of one forward took and gave."""
+    """What the tapped modules of one forward took and gave.
 
-    def __init__(self, network_name: str) -> None:
+    Args:
+        network_name: `'student'` or `'teacher'`, for messages.
+        image_size: height, width in pixels of the images that went in; None for other inputs.
+    """
+
+    def __init__(self, network_name: str, image_size: tuple[int, int] | None = None) -> None:
         self.network_name = network_name
+        self.image_size = image_size
         self.calls: dict[str, list[Call]] = {}
 
     def take(self, tap: Tap) -> tuple[Any, Call]:
@@ -154,7 +160,12 @@ def tapped_module(network: nn.Module, tap: Tap, where: str) -> nn.Module:
 
 @contextmanager
 def record(
-    network: nn.Module, taps: Iterable[Tap], name: str, expected: Mapping[str, int] | None = None
+    network: nn.Module,
+    taps: Iterable[Tap],
+    name: str,
+    expected: Mapping[str, int] | None = None,
+    *,
+    image_size: tuple[int, int] | None = None,
 ) -> Iterator[Recording]:
     """Record the tapped modules of a network while the block runs its forward.
 
@@ -167,8 +178,9 @@ def record(
         name: `'student'` or `'teacher'`, for messages.
         expected: calls of each tapped module in a forward. When given, the forward is left (silently, the block ends
             there) as soon as all have happened: a teacher need not run behind its last tap.
+        image_size: height, width of the images that go in.
     """
-    recording = Recording(name)
+    recording = Recording(name, image_size)
     missing = dict(expected or {})
 
     def forward(path: str, original: Callable[..., Any], *inputs: Any, **options: Any) -> Any:

@@ -12,10 +12,12 @@ from torch import nn
 from pointkd.core.errors import CheckpointError, ConfigError
 from pointkd.core.files import sha256
 from pointkd.distill.config import TeacherConfig, find_file
+from pointkd.distill.inputs import image_size
 from pointkd.distill.reading import Reader
 from pointkd.distill.taps import Recording, Tap, record
 from pointkd.io.build import build_model
-from pointkd.io.config import load_config
+from pointkd.io.config import find_config, load_config
+from pointkd.io.metainfo import read_labels
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ class Teacher:
             ConfigError: a file does not exist.
             CheckpointError: the weights belong to another network.
         """
-        path = find_file(settings.config, beside, 'distill.teacher.config')
+        stock = '::' in settings.config  # a config of an installed package
+        path = find_config(settings.config) if stock else find_file(settings.config, beside, 'distill.teacher.config')
         weights = find_file(settings.checkpoint, beside, 'distill.teacher.checkpoint')
         config = load_config(path, pretrained=False, options=settings.options)
         try:
@@ -75,7 +78,8 @@ class Teacher:
             whole: run to the end (the dry run, which learns how often each module is called).
         """
         expected = None if whole else {tap.module: self.calls[tap.module] for tap in taps}
-        with torch.no_grad(), record(self.network, taps, 'teacher', expected) as recording:
+        pixels = image_size(batch['inputs'])
+        with torch.no_grad(), record(self.network, taps, 'teacher', expected, image_size=pixels) as recording:
             self.network(**batch, mode='tensor')
         if whole:
             self.calls.update(recording.counts())
@@ -85,29 +89,27 @@ class Teacher:
         return self
 
 
-def class_names(config: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """Return the class list that a config trains on, None where it names none."""
-    if config.get('class_names'):
-        return tuple(config['class_names'])
-    dataset = (config.get('train_dataloader') or {}).get('dataset')
-    while dataset is not None:
-        metainfo = dataset.get('metainfo')
-        if metainfo and (metainfo.get('classes') or metainfo.get('CLASSES')):
-            return tuple(metainfo.get('classes') or metainfo['CLASSES'])
-        inner = dataset.get('dataset') or dataset.get('datasets')
-        dataset = inner[0] if isinstance(inner, (list, tuple)) and inner else inner
-    return None
-
-
 def check_classes(student: Mapping[str, Any], teacher: Mapping[str, Any]) -> None:
-    """Refuse a teacher of other classes.
+    """Refuse a teacher of other classes or of another label map.
 
     Raises:
-        ConfigError: both configs name their classes and the lists differ (order included).
+        ConfigError: class lists (order included), numbers of classes, or the meaning of label 0 differ.
     """
-    ours, theirs = class_names(student), class_names(teacher)
-    if ours and theirs and ours != theirs:
+    ours, theirs = read_labels(student), read_labels(teacher)
+    use = 'set allow_other_classes=True to distil features'
+    if ours.classes and theirs.classes and ours.classes != theirs.classes:
         raise ConfigError(
-            f'distill.teacher: class lists differ: the student learns {list(ours)}, the teacher knows {list(theirs)}; '
-            'use a teacher of the same classes in the same order, or set allow_other_classes=True to distil features'
+            f'distill.teacher: class lists differ: the student learns {list(ours.classes)}, the teacher knows '
+            f'{list(theirs.classes)}; use a teacher of the same classes in the same order, or {use}'
+        )
+    if ours.num_classes and theirs.num_classes and ours.num_classes != theirs.num_classes:
+        raise ConfigError(
+            f"distill.teacher: the student's head has {ours.num_classes} classes, the teacher's {theirs.num_classes}; "
+            f'use a teacher of the same classes, or {use}'
+        )
+    if ours.reduce_zero_label != theirs.reduce_zero_label:
+        raise ConfigError(
+            f'distill.teacher: label maps differ: reduce_zero_label is {ours.reduce_zero_label} for the student and '
+            f"{theirs.reduce_zero_label} for the teacher, so their labels are one apart; use one data set's settings "
+            f'for both, or {use}'
         )

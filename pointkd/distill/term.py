@@ -38,6 +38,7 @@ class DistillationTerm(nn.Module):
         super().__init__()
         self.where = where
         self.settings, self.own = split_block(block, where)
+        check_levels(self.settings.levels, where)
         self.kind: type[Method] = registered(METHODS, self.settings.type, where)
         self.name = self.settings.name or snake_case(self.settings.type)
         known(block, TermConfig.keys() | set(settings_of(self.kind)) - {'widths'}, where)
@@ -53,8 +54,10 @@ class DistillationTerm(nn.Module):
             pairs: student and teacher features of the tap (several where it names a list of maps).
         """
         self.connectors, self.methods = nn.ModuleList(), nn.ModuleList()
-        for student, teacher in pairs:
+        for student, teacher in self._chosen(pairs):
             self._check_kind(student)
+            if self.kind.matches:
+                match(student, teacher)  # what can not be compared is said here, not in the first step
             widths = Widths(student.width, teacher.width)
             if self.settings.connector and not self.kind.connects_with(self.own):
                 raise ConfigError(
@@ -75,18 +78,22 @@ class DistillationTerm(nn.Module):
         return {name: (side, Tap.parse(path, f'{self.where}.{name}')) for name, (side, path) in taps.items()}
 
     def forward(self, pairs: FeaturePairs, context: Context) -> Term:
-        """Return the mean over the tapped features, before weight and schedule."""
+        """Return the mean or, with `levels`, the weighted sum over the tapped features, before weight and schedule."""
         terms = []
-        for number, (student, teacher) in enumerate(pairs):
+        for number, (student, teacher) in enumerate(self._chosen(pairs)):
             if self.kind.matches:
                 student, teacher = match(student, teacher)
             if self.connectors:
                 student = self.connectors[number](student)
             terms.append(self.methods[number](student, teacher, context))
-        if len(terms) == 1:
-            return terms[0]
+        losses = [term.loss for term in terms]
         scalars = {key: torch.stack([term.scalars[key] for term in terms]).mean() for key in terms[0].scalars}
-        return Term(torch.stack([term.loss for term in terms]).mean(), scalars, terms[0].matched)
+        if self.settings.levels is None:
+            return Term(torch.stack(losses).mean(), scalars, terms[0].matched)
+        weights = {number: weight for number, weight in enumerate(self.settings.levels) if weight}
+        scalars |= {f'level_{number}': loss.detach() for number, loss in zip(weights, losses, strict=True)}
+        weighted = [weight * loss for weight, loss in zip(weights.values(), losses, strict=True)]
+        return Term(torch.stack(weighted).sum(), scalars, terms[0].matched)
 
     def factor(self, iteration: int, total: int) -> float:
         """Return the schedule's factor (0..1); at 0 the term is not computed."""
@@ -95,7 +102,7 @@ class DistillationTerm(nn.Module):
     def weighted(self, pairs: FeaturePairs, context: Context, task_loss: Tensor) -> dict[str, Tensor]:
         """Return what goes into the loss dict: the weighted term and scalars for the log."""
         term = self(pairs, context)
-        tapped = [student.values for student, _ in pairs]
+        tapped = [tensor for student, _ in self._chosen(pairs) for tensor in student.sources]
         weight = self.factor(context.iteration, context.total)
         weight *= self.balance.factor(task_loss, term.loss, tapped, context.iteration)
         scalars = {**term.scalars, **self.watch.look(context.iteration, term.matched, term.scalars)}
@@ -117,6 +124,18 @@ class DistillationTerm(nn.Module):
         self.load_state_dict(state['adapters'])
         self.balance.load(state['balance'])
         self.watch.load(state['watch'])
+
+    def _chosen(self, pairs: FeaturePairs) -> FeaturePairs:
+        """Leave out the features that `levels` gives no weight."""
+        levels = self.settings.levels
+        if levels is None or not pairs:
+            return pairs
+        if len(levels) != len(pairs):
+            raise ConfigError(
+                f'{self.where}.levels: {len(levels)} weights for the {len(pairs)} features of {self.student_tap}; give '
+                'one each, 0 to leave one out'
+            )
+        return [pair for pair, weight in zip(pairs, levels, strict=True) if weight]
 
     def _build(self, widths: Widths) -> Method:
         """Build the method for some widths."""
@@ -150,6 +169,19 @@ def split_block(block: Mapping[str, Any], where: str) -> tuple[TermConfig, dict[
     ours = TermConfig.keys()
     settings = TermConfig(**{key: value for key, value in block.items() if key in ours})
     return settings, {key: value for key, value in block.items() if key not in ours}
+
+
+def check_levels(levels: Any, where: str) -> None:
+    """Refuse `levels` that are no weights.
+
+    Raises:
+        ConfigError: no list, a negative number, or none above 0.
+    """
+    if levels is None:
+        return
+    numbers = isinstance(levels, (list, tuple)) and all(isinstance(weight, (int, float)) for weight in levels)
+    if not numbers or not all(weight >= 0 for weight in levels) or not any(levels):
+        raise ConfigError(f'{where}.levels: expected a list of weights >= 0, not all 0, got {levels!r}')
 
 
 def unique_names(terms: Sequence[DistillationTerm]) -> None:

@@ -18,6 +18,7 @@ import pointkd.ops.sparse
 import pointkd.ops.standin
 from pointkd.core.errors import ConfigError, PointKDError, nearest
 from pointkd.io.checkpoints import load_weights
+from pointkd.io.plan import Plan, apply_plan
 from pointkd.io.safe import allow_log_history
 
 # Warnings of the packages about their own code, which no user of a stock config can do anything about.
@@ -26,6 +27,7 @@ NOISE = (
     'torch.meshgrid: in an upcoming release',
     'DeprecationWarning: pos_bboxes is deprecated',
     '``build_loss`` would be deprecated',
+    'Default ``avg_non_ignore`` is False',
     'Converting a tensor with requires_grad=True to a scalar',
 )
 SCOPE = 'mmdet3d'  # where a config without `default_scope` is looked up
@@ -82,14 +84,20 @@ def scope_of(config: Config | ConfigDict | dict[str, Any]) -> str:
 
 
 def build_module(block: Any, scope: str) -> nn.Module:
-    """Build a network from its block.
+    """Build a network from its block; a `plan` in it cuts the network as pruning decided.
 
     Raises:
-        ConfigError: a type is not registered (the nearest names are given), or a constructor refuses a setting.
+        ConfigError: a type is not registered (the nearest names are given), a constructor refuses a setting, or the
+            plan was made for another network.
     """
+    settings = ConfigDict(block)
+    plan = settings.pop('plan', None)
     with DefaultScope.overwrite_default_scope(scope):
         try:
-            return MODELS.build(ConfigDict(block))
+            network = MODELS.build(settings)
+            if plan is not None:
+                apply_plan(network, Plan.parse(plan))
+            return network
         except PointKDError:
             raise
         except (KeyError, TypeError, ValueError, AssertionError) as error:

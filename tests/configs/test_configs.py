@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 import pytest
-from helpers.configs import CONFIGS, NAMES, PLAIN, config, differences
+from helpers.configs import CONFIGS, LIDAR, NAMES, config, differences
 
 import pointkd.engine  # noqa: F401 - prepares OpenMMLab
 from pointkd.io.build import build_model
@@ -51,7 +51,7 @@ def test_builds_with_the_published_number_of_parameters(name: str, count: int) -
     assert sum(parameter.numel() for parameter in network.parameters()) == count
 
 
-@pytest.mark.parametrize('name', [name for name in PLAIN if name not in PARAMETERS])
+@pytest.mark.parametrize('name', [name for name in LIDAR if name not in PARAMETERS])
 def test_any_other_builds(name: str) -> None:
     build_model(config(name))
 
@@ -78,7 +78,7 @@ def test_pointpillars_on_kitti_has_the_published_training() -> None:
     assert 'ObjectNoise' not in pipeline
 
 
-@pytest.mark.parametrize('name', PLAIN)
+@pytest.mark.parametrize('name', LIDAR)
 def test_range_grid_and_widths_fit_together(name: str) -> None:
     cfg = config(name)
     model, layer = cfg.model, cfg.model.data_preprocessor.voxel_layer
@@ -109,7 +109,7 @@ def test_range_grid_and_widths_fit_together(name: str) -> None:
         assert all(area == limits for area in filters)
 
 
-@pytest.mark.parametrize('name', [name for name in PLAIN if '-4x' in name or '-16x' in name or 'student' in name])
+@pytest.mark.parametrize('name', [name for name in LIDAR if '-4x' in name or '-16x' in name or 'student' in name])
 def test_students_differ_from_their_teacher_in_widths_only(name: str) -> None:
     teacher = name.replace('-4x', '').replace('-16x', '').replace('student', 'teacher')
     changed = differences(config(teacher)._cfg_dict.to_dict(), config(name)._cfg_dict.to_dict())

@@ -44,3 +44,17 @@ def write_cityscapes(root: Path, images: int = 3, size: tuple[int, int] = (48, 9
             cv2.imwrite(str(picture / f'{name}_leftImg8bit.png'), pixels)
             cv2.imwrite(str(labels / f'{name}_gtFine_labelTrainIds.png'), classes)
     return root
+
+
+def write_camvid(root: Path, images: int = 2, size: tuple[int, int] = (48, 64)) -> Path:
+    """Write `images` pictures a split with label maps 0..10 and 255, as `pointkd create-data camvid` lays them out."""
+    random = np.random.default_rng(0)
+    for split in ('train', 'val', 'test'):
+        for number in range(images):
+            pixels = random.integers(0, 255, (*size, 3), dtype=np.uint8)
+            classes = np.repeat(random.integers(0, 12, (size[0], size[1] // 16), dtype=np.uint8), 16, axis=1)
+            classes[classes == 11] = 255
+            for folder, content in (('images', pixels), ('labels', classes)):
+                (root / folder / split).mkdir(parents=True, exist_ok=True)
+                cv2.imwrite(str(root / folder / split / f'{number:04d}.png'), content)
+    return root

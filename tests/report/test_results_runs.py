@@ -21,10 +21,11 @@ from report.test_results_made import SUITE, add_record, make_home, read_made
 from pointkd.core.errors import CheckpointError, ConfigError, DataError, TrainingError
 from pointkd.core.files import sha256, write_json
 from pointkd.io.checkpoints import read_checkpoint
-from pointkd.report.results import data, execute, processes, runs, tune
+from pointkd.report.results import data, execute, processes, runs, stages, tune
 from pointkd.report.results.calibrate import in_turns, stepping_words
 from pointkd.report.results.history import read_history, thinned
 from pointkd.report.results.jobs import arm_job
+from pointkd.report.results.kinds import images, kitti
 from pointkd.report.results.locks import only_one
 from pointkd.report.results.plan import State
 from pointkd.report.results.records import read_json, read_record, write_compact
@@ -78,11 +79,11 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
 
 def test_a_work_folder_of_another_job_is_deleted(tmp_path: Path) -> None:
     folder = tmp_path / 'run'
-    runs.claim(folder, {'config': 'a', 'seed': 0})
+    stages.claim(folder, {'config': 'a', 'seed': 0})
     (folder / 'last.pth').touch()
-    runs.claim(folder, {'config': 'a', 'seed': 0})
+    stages.claim(folder, {'config': 'a', 'seed': 0})
     assert (folder / 'last.pth').is_file()
-    runs.claim(folder, {'config': 'b', 'seed': 0})
+    stages.claim(folder, {'config': 'b', 'seed': 0})
     assert not (folder / 'last.pth').exists()
 
 
@@ -120,10 +121,10 @@ def test_made_data_are_cut_into_lists(tmp_path: Path, monkeypatch: pytest.Monkey
                 cloud.touch()
         return ''
 
-    monkeypatch.setattr(data, 'run_verb', verb)
+    monkeypatch.setattr(kitti, 'run_verb', verb)
     folder = data.prepare(places, streets, {}, lambda line: None)
-    assert data.frames_of(streets, folder, 'test') == ['000004', '000005']
-    assert data.frames_of(streets, folder, 'val') == ['000003']
+    assert kitti.frames_of(streets, folder, 'test') == ['000004', '000005']
+    assert kitti.frames_of(streets, folder, 'val') == ['000003']
     assert commands[0] == ['create-data', 'synthetic-kitti', '--scenes', '6', '--out', str(folder)]
     assert commands[1][-1] == 'train=results_train,val=results_val,test=results_test'
     data.prepare(places, streets, {}, lambda line: None)
@@ -143,6 +144,67 @@ def test_data_of_the_user_are_found_or_asked_for(tmp_path: Path, monkeypatch: py
     assert data.source_folder(cars, {}) == tmp_path / 'shared' / 'data' / 'cars'
     (tmp_path / 'mine' / 'training').mkdir(parents=True)
     assert data.source_folder(cars, {'cars': tmp_path / 'mine'}) == tmp_path / 'mine'
+
+
+IMAGES = """
+suite = dict(
+    title='Made up',
+    numerics=dict(precision='f32', threads=1),
+    control='plain',
+    datasets=[
+        dict(
+            name='streets',
+            title='Streets',
+            kind='images',
+            root='streets',
+            prepare='create-data camvid --root {root} --out {out}',
+            frames=dict(train=9, val=3, test=4),
+            parts=dict(val={'test_dataloader.dataset.split': 'val'}, test={'test_evaluator.file': '{data}/test.json'}),
+            configs=dict(net='configs/net.py'),
+            schedule=dict(iterations=100),
+            classes=['road'],
+            columns=[dict(title='mIoU', metric='mIoU')],
+        ),
+    ],
+    arms=[dict(name='plain', title='alone', config='net')],
+)
+"""
+
+
+def test_images_are_tested_by_the_evaluator_of_their_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = make_home(tmp_path, IMAGES)
+    suite = read_made(places)
+    streets, kind = suite.datasets[0], images.Images()
+    commands: list[list[str]] = []
+    monkeypatch.setattr(images, 'run_verb', lambda words, **settings: commands.append(words))
+    (tmp_path / 'mine').mkdir()
+    folder = data.prepare(places, streets, {'streets': tmp_path / 'mine'}, lambda line: None)
+    assert commands == [['create-data', 'camvid', '--root', str(tmp_path / 'mine'), '--out', str(folder)]]
+    job = arm_job(suite, streets, suite.arms[0], 0)
+    assert job.words('/here')[-1] == "test_evaluator.file='/here/test.json'"
+    write_json(tmp_path / 'run' / images.WRITTEN, {'mIoU': 41.234567, 'IoU.train': None, 'note': 'text'})
+    metrics, frames = kind.score(streets, folder, tmp_path / 'run', 'test')
+    assert (metrics, frames) == ({'mIoU': 41.2346, 'IoU.train': None}, 4)
+    assert kind.value(metrics, streets, streets.columns[0]) == 41.2346
+    assert kind.value({'mIoU': None}, streets, streets.columns[0]) == 0.0
+    with pytest.raises(DataError, match=r"no metric 'mIoU'.*mIoUs"):
+        kind.value({'mIoUs': 1.0}, streets, streets.columns[0])
+    with pytest.raises(DataError, match='metric mIoU is 101'):
+        kind.value({'mIoU': 101}, streets, streets.columns[0])
+    assert 'there is no folder' in str(kind.check_source(streets, tmp_path / 'none'))
+
+
+@pytest.mark.parametrize(
+    ('written', 'instead', 'message'),
+    [
+        ('parts=dict(val={', 'parts=dict(value={', 'parts must have val, test; got value, test'),
+        ('frames=dict(train=9, val=3, test=4)', 'frames=dict(test=4)', 'frames must have train, val, test; got test'),
+        ("kind='images'", "kind='image'", "kind: no 'image'"),
+    ],
+)
+def test_images_need_their_parts(tmp_path: Path, written: str, instead: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        read_made(make_home(tmp_path, IMAGES.replace(written, instead)))
 
 
 def test_json_keeps_short_lists_on_a_line_and_refuses_nan(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_a_suite_is_read_with_its_defaults(tmp_path: Path) -> None:
         ("overlaps='0.5'", "overlaps='0.6'", "column 'BEV 0.5': overlaps: no '0.6'"),
         ("metric='bev'", "metric='bev3'", "metric: no 'bev3'"),
         ("root='cars',", '', 'give either `make`'),
-        ('frames=dict(train=3, val=1, test=2)', 'frames=dict(train=3)', 'frames must have train, val and test'),
+        ('frames=dict(train=3, val=1, test=2)', 'frames=dict(train=3)', 'frames must have train, val, test'),
         ("datasets=['cars']", "datasets=['car']", "arm 'wide': datasets: no 'car': did you mean 'cars'?"),
         ("group='extension'", "group='extra'", "arm 'wide': group: no 'extra'"),
         ('suite = dict(', 'result = dict(', 'defines no variable `suite`'),

@@ -9,10 +9,11 @@ import pytest
 from report.test_results_made import add_record, make_home, read_made
 
 from pointkd.core.errors import DataError
+from pointkd.report.results.kinds import kind_of
 from pointkd.report.results.pages import page_section, write_pages
 from pointkd.report.results.plan import State
 from pointkd.report.results.plots import mean_curve, plots_of
-from pointkd.report.results.records import column_value, write_compact
+from pointkd.report.results.records import write_compact
 from pointkd.report.results.rows import rows_of
 from pointkd.report.results.statistics import paired_difference, spread
 from pointkd.report.results.tables import accuracy_table, difference_table, render
@@ -55,16 +56,16 @@ def test_columns_take_means_of_classes_and_none_as_zero(tmp_path: Path) -> None:
     suite = read_made(places)
     record = add_record(places, 'streets', 'plain', 0, 40.0)
     streets, column = suite.datasets[1], suite.datasets[1].columns[0]
-    assert column_value(record, streets, column) == 40.0
+    assert kind_of(streets).value(record['metrics'], streets, column) == 40.0
     record['metrics']['official']['Pedestrian']['3d'] = [None, None, None]
-    assert column_value(record, streets, column) == 20.0
+    assert kind_of(streets).value(record['metrics'], streets, column) == 20.0
     for wrong in (float('nan'), 101.0, -1.0, 'x'):
         record['metrics']['official']['Pedestrian']['3d'] = [0.0, wrong, 0.0]
         with pytest.raises(DataError, match='AP of Pedestrian, 3d, overlaps official is'):
-            column_value(record, streets, column)
+            kind_of(streets).value(record['metrics'], streets, column)
     del record['metrics']['official']['Car']
     with pytest.raises(DataError, match='no AP of Car'):
-        column_value(record, streets, column)
+        kind_of(streets).value(record['metrics'], streets, column)
 
 
 def test_tables_show_what_was_run(tmp_path: Path) -> None:

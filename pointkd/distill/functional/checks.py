@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
-from pointkd.core.errors import ConfigError, ShapeError
+from pointkd.core.errors import ConfigError, ShapeError, nearest
 
 
 def same_shape(student: Tensor, teacher: Tensor) -> None:
@@ -28,3 +30,13 @@ def positive(value: float, name: str) -> None:
     """
     if not value > 0:
         raise ConfigError(f'{name}: expected a number above 0, got {value!r}')
+
+
+def one_of(value: str, choices: Sequence[str], name: str) -> None:
+    """Raise unless a setting is one of its choices.
+
+    Raises:
+        ConfigError: it is another word; the nearest choices are given.
+    """
+    if value not in choices:
+        raise ConfigError(f'{name}: no choice {value!r}: {nearest(str(value), choices)}')

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -29,6 +30,7 @@ from pointkd.report.results.suite import Suite
 from pointkd.report.results.teachers import check_teacher
 
 BLOCKS, STEPS = 5, 10  # of every row: 50 steps that count
+TOGETHER = 8  # rows whose processes are alive at once: about 1 GB each
 
 
 class Block(Protocol):
@@ -44,7 +46,7 @@ def calibrate(
     """Time every row of a data set and write calibration.json.
 
     Each row trains in a process of its own; they take turns, a block of steps each, so that what disturbs the machine
-    disturbs all alike.
+    disturbs all alike. Eight rows are alive at once.
 
     Args:
         suite: the suite.
@@ -66,8 +68,10 @@ def calibrate(
     jobs = {arm.name: arm_job(suite, dataset, arm, 0) for arm in suite.arms_of(dataset)}
     for teacher in {job.teacher for job in jobs.values() if job.teacher}:
         check_teacher(places, suite, teacher)
-    with started(jobs, places, data, say) as blocks:
-        rows = in_turns(blocks, BLOCKS)
+    rows: dict[str, dict[str, float]] = {}
+    for names in batched(jobs, TOGETHER):
+        with started({name: jobs[name] for name in names}, places, data, say) as blocks:
+            rows.update(in_turns(blocks, BLOCKS))
     content = State.read(places).calibration
     content.setdefault('datasets', {})[dataset.name] = rows
     content.setdefault('measured', {})[dataset.name] = {
@@ -103,6 +107,18 @@ def in_turns(blocks: Mapping[str, Block], rounds: int) -> dict[str, dict[str, fl
         }
         for name, values in seconds.items()
     }
+
+
+def batched(names: Iterable[str], size: int) -> Iterator[tuple[str, ...]]:
+    """Yield names in groups of a size, the last one smaller.
+
+    Example:
+        >>> list(batched('abc', 2))
+        [('a', 'b'), ('c',)]
+    """
+    rest = iter(names)
+    while group := tuple(itertools.islice(rest, size)):
+        yield group
 
 
 @contextmanager

@@ -13,9 +13,10 @@ from typing import Any
 from pointkd.core.errors import CheckpointError, DataError, TrainingError
 from pointkd.report.results.data import prepare
 from pointkd.report.results.jobs import Job
+from pointkd.report.results.kinds import kind_of
 from pointkd.report.results.places import Places
 from pointkd.report.results.plan import BLOCKED, DONE, Run, State, expected_seconds, plan, seconds_left
-from pointkd.report.results.records import column_value, write_record
+from pointkd.report.results.records import write_record
 from pointkd.report.results.runs import carry_out
 from pointkd.report.results.suite import Suite
 from pointkd.report.results.teachers import check_teacher
@@ -106,8 +107,9 @@ def make(suite: Suite, places: Places, state: State, run: Run, given: Mapping[st
     size = known_size(run.job, state, places)
     record = carry_out(run.job, folder, home=places.home, data=data, losses=suite.losses, size=size)
     record = write_record(places.record(run.dataset, run.row, run.seed), {'suite': suite.name, **record})
+    dataset, kind = run.job.dataset, kind_of(run.job.dataset)
     numbers = ', '.join(
-        f'{column.title} {column_value(record, run.job.dataset, column):.1f}' for column in run.job.dataset.columns
+        f'{column.title} {kind.value(record["metrics"], dataset, column):.1f}' for column in dataset.columns
     )
     say(f'  {run} done in {spoken(time.monotonic() - begin)}: {numbers}')
     return record

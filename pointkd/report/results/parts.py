@@ -11,6 +11,7 @@ from pointkd.report.results.rules import at_least, check_name, one_of
 
 CORE, EXTENSION = 'core', 'extension'
 TEACHER = 'teacher'  # name of the row of a data set's teacher
+KITTI, IMAGES = 'kitti', 'images'  # kinds of data sets
 OFFICIAL = 'official'  # name of the overlaps that KITTI prescribes
 PARTS = ('train', 'val', 'test')
 GRID_CONTROL, GRID_OWN = 3, 6  # settings that `--tune` may try: of a control, of LocalGraph
@@ -65,11 +66,11 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Column:
-    """A number of the tables: an AP at 40 recall positions, or the mean of several classes.
+    """A number of the tables. On KITTI's kind: an AP at 40 recall positions, or the mean of several classes.
 
     Attributes:
         title: heading.
-        metric: '3d', 'bev' or 'bbox'.
+        metric: '3d', 'bev' or 'bbox'; on images the name of one of the evaluator's metrics. The rest is KITTI's alone.
         classes: of the mean; None for all classes of the data set. An AP that no detection speaks of counts as 0.
         overlaps: 'official', or a key of the data set's `overlaps`.
         difficulty: 'easy', 'moderate' or 'hard'.
@@ -82,7 +83,6 @@ class Column:
     difficulty: str = 'moderate'
 
     def __post_init__(self) -> None:
-        one_of(self.metric, ('bbox', 'bev', '3d'), f'column {self.title!r}: metric')
         one_of(self.difficulty, ('easy', 'moderate', 'hard'), f'column {self.title!r}: difficulty')
 
 
@@ -97,11 +97,13 @@ class Dataset:
         classes: that are evaluated.
         columns: of the tables; differences and plots are about the first.
         schedule: of every row.
+        kind: 'kitti', or 'images'.
         make: data that we make: words of a `pointkd` command, without `--out`.
-        frames: number of frames of the lists train, val and test of such data.
+        frames: number of frames of train, val and test: of data that we make, and of images.
         root: data that the user has: folder below the shared data, where `--data NAME=DIR` names no other.
-        lists: name of its lists in ImageSets for train, val and test.
-        prepare: more words for `pointkd create-data kitti`.
+        lists: of KITTI's kind, name of the user's lists in ImageSets for train, val and test.
+        prepare: more words for `pointkd create-data kitti`; on images a `pointkd` command with {root} and {out}.
+        parts: on images, the changes of a config that have it tested on 'val' and on 'test', with {data} in texts.
         teacher: name of a teacher of the suite, for all distilled rows that name no other.
         options: changes of all its configs, by dotted key.
         overlaps: sets of overlaps beside the official ones, `{'0.5': {'Car': 0.5}}`.
@@ -116,11 +118,13 @@ class Dataset:
     classes: list[str]
     columns: list[Column]
     schedule: Schedule
+    kind: str = KITTI
     make: str | None = None
     frames: dict[str, int] = field(default_factory=dict)
     root: str | None = None
     lists: dict[str, str] = field(default_factory=dict)
     prepare: str = ''
+    parts: dict[str, dict[str, Any]] = field(default_factory=dict)
     teacher: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
     overlaps: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -134,15 +138,24 @@ class Dataset:
         one_of(self.group, (CORE, EXTENSION), f'{where}: group')
         if (self.make is None) == (self.root is None):
             raise ConfigError(f'{where}: give either `make` (a command) or `root` (a folder of the user)')
-        given, name = (self.frames, 'frames') if self.make is not None else (self.lists, 'lists')
-        if set(given) != set(PARTS):
-            raise ConfigError(f'{where}: {name} must have train, val and test, got {", ".join(given) or "none"}')
+        one_of(self.kind, (KITTI, IMAGES), f'{where}: kind')
+        counted = self.make is not None or self.kind == IMAGES
+        self._has(PARTS, *((self.frames, 'frames') if counted else (self.lists, 'lists')))
+        if self.kind == IMAGES:
+            self._has(PARTS[1:], self.parts, 'parts')
         if not self.columns or not self.classes:
             raise ConfigError(f'{where}: at least one class and one column')
-        for column in self.columns:
+        for column in self.columns if self.kind == KITTI else []:
+            one_of(column.metric, ('bbox', 'bev', '3d'), f'{where}: column {column.title!r}: metric')
             one_of(column.overlaps, (OFFICIAL, *self.overlaps), f'{where}: column {column.title!r}: overlaps')
             for name in column.classes or []:
                 one_of(name, self.classes, f'{where}: column {column.title!r}: classes')
+
+    def _has(self, parts: tuple[str, ...], given: dict[str, Any], name: str) -> None:
+        """Refuse an entry that does not speak of every part."""
+        if set(given) != set(parts):
+            wanted, found = ', '.join(parts), ', '.join(given) or 'none'
+            raise ConfigError(f'data set {self.name!r}: {name} must have {wanted}; got {found}')
 
     def config(self, key: str) -> str:
         """Return the config file that a row or teacher calls `key`.
@@ -185,6 +198,19 @@ class Teacher:
 
 
 @dataclass(frozen=True)
+class Start:
+    """Where a row's training starts: the weights of another row's run of the same seed.
+
+    Attributes:
+        arm: that row.
+        prune: words for `pointkd prune`, which cuts the network down before; '' to take it as it is.
+    """
+
+    arm: str
+    prune: str = ''
+
+
+@dataclass(frozen=True)
 class Arm:
     """A row of the tables: a student and what it learns from.
 
@@ -200,6 +226,9 @@ class Arm:
         grid: values that `--tune` tries, by dotted key.
         tuned: use what `--tune` has chosen.
         equal_time_to: row whose wall-clock time this one gets: its iterations are scaled by the calibration.
+        longer: factor of the data set's number of iterations, for rows of several stages and their controls.
+        start: where its training starts, if not from scratch.
+        learns_from: row whose run of the same seed is the teacher, in place of one of the suite's.
         seeds: how many, where not the suite's number.
         datasets: names of data sets; None for all.
     """
@@ -215,6 +244,9 @@ class Arm:
     grid: dict[str, list[Any]] = field(default_factory=dict)
     tuned: bool = False
     equal_time_to: str | None = None
+    longer: float = 1.0
+    start: Start | None = None
+    learns_from: str | None = None
     seeds: int | None = None
     datasets: list[str] | None = None
 
@@ -230,5 +262,9 @@ class Arm:
             raise ConfigError(
                 f'arm {self.name!r}: grid has {size} settings, an arm {kind} may try {limit}: equal care for all rows'
             )
+        if self.longer <= 0:
+            raise ConfigError(f'arm {self.name!r}: longer: expected a number above 0, got {self.longer}')
+        if self.learns_from and (self.teacher or not self.methods):
+            raise ConfigError(f'arm {self.name!r}: learns_from needs methods, and takes no `teacher` beside it')
         if self.tuned and not self.grid:
             raise ConfigError(f'arm {self.name!r}: tuned=True needs a grid')

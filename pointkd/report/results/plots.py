@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pointkd.core.files import atomic_write
+from pointkd.report.results.kinds import kind_of
 from pointkd.report.results.parts import CORE, TEACHER, Dataset
 from pointkd.report.results.plan import State
 from pointkd.report.results.rows import Row, rows_of
@@ -66,7 +67,7 @@ def plots_of(suite: Suite, dataset: Dataset, state: State) -> list[Plot]:
         plots.append(
             Plot(
                 f'{dataset.name}/learning-curves.png',
-                'detection loss of the core rows, mean and range of the runs',
+                'task loss of the core rows, mean and range of the runs',
                 lambda axes: draw_curves(axes, curves),
             )
         )
@@ -118,7 +119,7 @@ def draw_scatter(axes: Any, dataset: Dataset, rows: Sequence[Row], cost: Mapping
         style = dict(fmt=shape, markersize=5, capsize=2, color=colour, label=row.title)
         axes.errorbar(places[row.name], spread.mean, spread.std or 0, **style)
     axes.set_xlabel(label)
-    axes.set_ylabel(f'{column.title}, AP in percent')
+    axes.set_ylabel(f'{column.title}, {kind_of(dataset).unit}')
     axes.legend(fontsize=6, frameon=False, loc='center left', bbox_to_anchor=(1.0, 0.5))
 
 
@@ -148,7 +149,7 @@ def draw_curves(axes: Any, rows: Sequence[Row]) -> None:
         axes.plot(steps, mean, color=colour, linewidth=1.3, label=row.title)
         axes.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)
     axes.set_xlabel('iteration')
-    axes.set_ylabel('detection loss')
+    axes.set_ylabel('task loss')
     axes.set_yscale('log')
     axes.yaxis.set_major_formatter('{x:g}')
     axes.yaxis.set_minor_formatter('{x:g}')

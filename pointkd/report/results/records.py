@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,10 +11,7 @@ from typing import Any
 
 from pointkd.core.errors import DataError
 from pointkd.core.files import write_text
-from pointkd.report.results.parts import Column, Dataset
 
-DIFFICULTIES = ('easy', 'moderate', 'hard')
-METRICS = ('bbox', 'bev', '3d')
 # What every record has, and of which type.
 ENTRIES: dict[str, type | tuple[type, ...]] = {
     'suite': str,
@@ -86,27 +82,3 @@ def read_record(path: Path) -> dict[str, Any]:
         if name not in record or not isinstance(record[name], kind):
             raise DataError(f'{path}: entry {name!r} is missing or of another type')
     return record
-
-
-def column_value(record: Mapping[str, Any], dataset: Dataset, column: Column) -> float:
-    """Return the number of a column: the mean of its classes' APs, in percent.
-
-    Args:
-        record: of a run.
-        dataset: its data set.
-        column: which number. An AP of None (no detection speaks of it) counts as 0, as in KITTI's mean.
-
-    Raises:
-        DataError: an AP is missing, or is no number from 0 to 100.
-    """
-    position = DIFFICULTIES.index(column.difficulty)
-    values = []
-    for name in column.classes or dataset.classes:
-        try:
-            value = record['metrics'][column.overlaps][name][column.metric][position]
-        except (KeyError, IndexError, TypeError) as error:
-            raise DataError(f'no AP of {name}, {column.metric}, overlaps {column.overlaps}') from error
-        if value is not None and not (isinstance(value, int | float) and math.isfinite(value) and 0 <= value <= 100):
-            raise DataError(f'AP of {name}, {column.metric}, overlaps {column.overlaps} is {value}')
-        values.append(float(value or 0.0))
-    return sum(values) / len(values)

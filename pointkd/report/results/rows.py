@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pointkd.report.results.kinds import kind_of
 from pointkd.report.results.parts import TEACHER, Column, Dataset
 from pointkd.report.results.plan import State, group_of
-from pointkd.report.results.records import column_value
 from pointkd.report.results.statistics import Difference, Spread, paired_difference, spread
 from pointkd.report.results.suite import Suite
 
@@ -35,7 +35,8 @@ class Row:
 
     def values(self, dataset: Dataset, column: Column) -> dict[int, float]:
         """Return the number of a column by seed."""
-        return {seed: column_value(record, dataset, column) for seed, record in self.records.items()}
+        kind = kind_of(dataset)
+        return {seed: kind.value(record['metrics'], dataset, column) for seed, record in self.records.items()}
 
     def spread(self, dataset: Dataset, column: Column) -> Spread | None:
         """Return mean and deviation of a column, None without runs."""

@@ -1,4 +1,4 @@
-"""Carries one job out: train, detect, evaluate, count; whatever was done before a kill is not done again."""
+"""Carries one job out: train, test, score, count; whatever was done before a kill is not done again."""
 
 from __future__ import annotations
 
@@ -13,18 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from pointkd.core.errors import DataError
-from pointkd.core.files import write_json
 from pointkd.export.latency import processor
-from pointkd.report.results.data import frames_of
 from pointkd.report.results.history import History, read_history
-from pointkd.report.results.jobs import Job
+from pointkd.report.results.jobs import ANYWHERE, Job, resolve
+from pointkd.report.results.kinds import kind_of
 from pointkd.report.results.processes import run_verb
-from pointkd.report.results.records import read_json
-from pointkd.report.results.scores import score
+from pointkd.report.results.stages import OUTPUT, claim, network_words, trained
 
-STARTED = 'job.json'  # in a work folder: whose it is
-OUTPUT = 'output.txt'  # in a work folder: what the commands printed
-WEIGHTS = 'last.pth'
 COUNTS = '{\n "params"'  # how the JSON of `pointkd complexity` begins
 
 
@@ -49,15 +44,15 @@ def carry_out(
     """
     identity = {'config': job.fingerprint(home), 'seed': job.seed}
     made = provenance(home)
-    claim(folder, identity)
     history = History([], {}, 0.0)
     weights = home / str(job.weights)
     if job.iterations:
-        train(job, folder, home, data)
+        weights = trained(job, folder, home, data)
         history = read_history(folder, losses)
-        weights = folder / WEIGHTS
-    frames = frames_of(job.dataset, data, job.part)
-    metrics = score(job.dataset, data, detect(job, folder, home, data, weights), frames)
+    else:
+        claim(folder, identity)
+    test(job, folder, home, data, weights)
+    metrics, frames = kind_of(job.dataset).score(job.dataset, data, folder, job.part)
     return {
         'dataset': job.dataset.name,
         'row': job.row,
@@ -68,7 +63,7 @@ def carry_out(
         'numerics': asdict(job.numerics),
         **(size or count(job, folder, home)),
         'part': job.part,
-        'frames': len(frames),
+        'frames': frames,
         'metrics': metrics,
         'train_seconds': history.seconds if job.iterations else None,
         'losses': history.losses,
@@ -76,38 +71,20 @@ def carry_out(
     }
 
 
-def claim(folder: Path, identity: Mapping[str, Any]) -> None:
-    """Make sure that a work folder belongs to a job: one of another job is deleted."""
-    written = folder / STARTED
-    if folder.is_dir() and not (written.is_file() and read_json(written) == identity):
-        shutil.rmtree(folder)
-    write_json(written, identity)
-
-
-def train(job: Job, folder: Path, home: Path, data: Path) -> None:
-    """Train to the last iteration, from the last checkpoint where there is one."""
-    words = ['train', str(home / job.config), '--work-dir', str(folder), '--data-root', str(data), '--no-pretrained']
-    words += ['--seed', str(job.seed)]
-    words += ['--amp'] if job.numerics.precision == 'bf16' else []
-    words += ['--resume'] if (folder / WEIGHTS).is_file() else []
-    words += ['--cfg-options', *job.words(data)]
-    run_verb(words, home=home, threads=job.numerics.threads, output=folder / OUTPUT)
-
-
-def detect(job: Job, folder: Path, home: Path, data: Path, weights: Path) -> Path:
-    """Write the detections on the evaluated frames; return the folder of result files."""
-    results = folder / 'results'
-    shutil.rmtree(results, ignore_errors=True)
-    words = ['test', str(home / job.config), str(weights), '--out', str(results), '--work-dir', str(folder / 'test')]
-    words += ['--data-root', str(data), '--no-pretrained', '--cfg-options', *job.words(data)]
-    run_verb(words, home=home, threads=job.numerics.threads, output=folder / OUTPUT)
-    return results / 'pred_instances_3d'
+def test(job: Job, folder: Path, home: Path, data: Path, weights: Path) -> None:
+    """Evaluate weights on the job's part; what an earlier attempt left is deleted."""
+    shutil.rmtree(folder / 'results', ignore_errors=True)
+    words = ['test', str(home / job.config), str(weights), *kind_of(job.dataset).test_words(folder)]
+    words += ['--work-dir', str(folder / 'test'), '--data-root', str(data), '--no-pretrained']
+    run_verb(
+        [*words, '--cfg-options', *job.words(data)], home=home, threads=job.numerics.threads, output=folder / OUTPUT
+    )
 
 
 def count(job: Job, folder: Path, home: Path) -> dict[str, int]:
     """Return parameters and multiply-adds of a job's network."""
     config = folder / 'network.py'
-    resolved = job.resolved(home)
+    resolved = resolve(home, job.config, network_words(job, folder, home, Path(ANYWHERE)))
     resolved.pop('distill', None)
     resolved.dump(str(config))
     printed = run_verb(['complexity', str(config), '--json'], home=home, threads=1, output=folder / OUTPUT)

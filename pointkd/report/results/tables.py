@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pointkd.report.page import cell_text
+from pointkd.report.results.kinds import kind_of
 from pointkd.report.results.parts import EXTENSION, Dataset
 from pointkd.report.results.plan import State
 from pointkd.report.results.plots import plots_of
@@ -112,9 +113,10 @@ def with_heading(lines: list[list[str]], rows: Sequence[Row]) -> list[list[str]]
 
 def _how(suite: Suite) -> str:
     """Return how the numbers were made and are to be read."""
+    meanings = list(dict.fromkeys(kind_of(dataset).meaning for dataset in suite.datasets))
     return (
-        f'Made by `pointkd results {suite.name}` ({suite.numerics}). AP at 40 recall positions in percent on the test '
-        'frames, which each run looks at once, at its end: mean ± standard deviation over seeds. Differences are taken '
+        f'Made by `pointkd results {suite.name}` ({suite.numerics}). {"; ".join(meanings)} on the test frames, '
+        'which each run looks at once, at its end: mean ± standard deviation over seeds. Differences are taken '
         "seed by seed, with the 95 % interval of their mean by Student's t: where it holds 0, nothing is shown."
     )
 

@@ -11,10 +11,11 @@ from pointkd.core.errors import ConfigError
 from pointkd.core.files import write_json
 from pointkd.report.results.data import prepare
 from pointkd.report.results.jobs import Job, arm_job
+from pointkd.report.results.kinds import kind_of
 from pointkd.report.results.parts import Arm, Dataset
 from pointkd.report.results.places import Places
 from pointkd.report.results.plan import State
-from pointkd.report.results.records import column_value, read_json, write_compact
+from pointkd.report.results.records import read_json, write_compact
 from pointkd.report.results.runs import carry_out
 from pointkd.report.results.suite import Suite
 from pointkd.report.results.teachers import check_teacher
@@ -64,7 +65,9 @@ def tune(
         say(f'[{number + 1}/{len(settings)}] {dataset.name} {arm.name}: {setting}')
         job = arm_job(suite, dataset, arm, SEED, factor=SHARE, chosen=setting, part='val')
         record = outcome(job, places.trial(dataset.name, arm.name, number), places.home, data, suite.losses)
-        tried.append({'setting': setting, 'score': column_value(record, dataset, dataset.columns[0])})
+        tried.append(
+            {'setting': setting, 'score': kind_of(dataset).value(record['metrics'], dataset, dataset.columns[0])}
+        )
         say(f'  {dataset.columns[0].title} {tried[-1]["score"]:.2f}')
     best = max(tried, key=lambda entry: entry['score'])
     entry = {

@@ -1,0 +1,6 @@
+# Where each class is active on the map of scores; temperature and weight as mmrazor released them for this data set.
+_base_ = ['./pspnet-r18_cityscapes.py']
+distill = dict(
+    teacher=dict(config='pspnet-r101_cityscapes.py', checkpoint='work_dirs/pspnet-r101_cityscapes/last.pth'),
+    methods=[dict(type='ChannelWise', student='decode_head', tau=1.0, weight=5.0)],
+)

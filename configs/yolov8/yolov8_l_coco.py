@@ -1,0 +1,8 @@
+_base_ = [
+    '../_base_/yolov8.py',
+    '../_base_/yolov8_coco.py',
+    '../_base_/schedules/yolov8-500e.py',
+    '../_base_/runtime_2d.py',
+]
+model = dict(scale='l')
+train_dataloader = dict(dataset=dict(pipeline={{_base_.augmentation_l}}))

@@ -1,0 +1,1 @@
+"""Data in VisDrone-DET layout: finding, checking, conversion to COCO files, slices, the dataset class."""

@@ -1,0 +1,66 @@
+"""Every architecture: prune, save, load strictly, train a step, distil a step, export, the same outputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from helpers.prunable_models import MODELS, distil_step, train_step, write_dense
+
+import pointkd.engine  # noqa: F401
+from pointkd.compress.checking import check_equal
+from pointkd.compress.graphs import graph_of
+from pointkd.compress.latency import OnnxNetwork
+from pointkd.compress.pruning import PruneSettings
+from pointkd.compress.run import Measuring, Target, prune_config
+from pointkd.io.build import build_model
+from pointkd.io.checkpoints import load_weights
+from pointkd.io.config import load_config
+from pointkd.io.plan import Plan
+
+SIZE = (64, 96)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize('name', MODELS)
+def test_the_round_trip(name: str, tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    dense = write_dense(name, tmp_path)
+    scope = 'global' if name in ('retinanet', 'deeplab') else 'layer'
+    record = prune_config(
+        load_config(dense[0]),
+        dense[1],
+        tmp_path / 'out',
+        target=Target(ratio=0.5),
+        settings=PruneSettings(scope=scope),
+        measuring=Measuring(SIZE, runs=0),
+    )
+    assert record['difference'] < 1e-4
+    assert record['params'][1] < 0.5 * record['params'][0]
+    assert record['macs'][1] < 0.6 * record['macs'][0]
+
+    config = load_config(tmp_path / 'out' / 'pruned.py')
+    network = build_model(config)
+    load_weights(network, tmp_path / 'out' / 'pruned.pth')
+    assert sum(value.numel() for value in network.parameters()) == record['params'][1]
+    whole, graph = build_model(load_config(dense[0]), dense[1]), graph_of(network)
+    inputs = graph.make_input(*(graph.size or SIZE), 3)
+    check_equal(whole, network, graph, Plan.read(tmp_path / 'out' / 'plan.json'), inputs)
+
+    exported = OnnxNetwork(network, graph, SIZE, timed=False).run(inputs.numpy())
+    with torch.no_grad():
+        for mine, theirs in zip(exported, graph.outputs(network, inputs), strict=True):
+            assert np.allclose(mine, theirs.numpy(), atol=1e-4)
+    with torch.no_grad():
+        network(**network.data_preprocessor(_batch(config)), mode='predict')
+    assert np.isfinite(float(train_step(network, config)['loss']))
+    assert float(distil_step(name, config, dense)['loss_channel_wise']) > 0
+
+
+def _batch(config: object) -> dict:
+    """Return a made-up batch of one."""
+    from pointkd.io.dummy import dummy_batch
+
+    return dummy_batch(config)
