@@ -7,7 +7,7 @@ import argparse
 from pointkd.cli._progress import Progress
 from pointkd.cli._subcommands import default_jobs
 
-HELP = 'label images with 255 for void, links to the images, and lists, for CamVid with 11 classes'
+HELP = 'label images with 255 for void, images, and lists, for CamVid with 11 classes'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,5 +23,5 @@ def run(args: argparse.Namespace) -> int:
 
     images = prepare_camvid(args.root, args.out, args.jobs, Progress('labels'))
     print(f'{args.out}: ' + ', '.join(f'{count} {split}' for split, count in images.items()) + ' images')
-    print('  images/ (links), labels/ (0..10, 255 for void), lists in splits/')
+    print('  images/, labels/ (0..10, 255 for void), lists in splits/')
     return 0

@@ -21,5 +21,5 @@ class CamVidDataset(BaseSegDataset):
 
     METAINFO = {'classes': CLASSES, 'palette': PALETTE}  # noqa: RUF012  mmengine's way to declare it
 
-    def __init__(self, img_suffix: str = '.jpg', seg_map_suffix: str = '.png', **settings: Any) -> None:
+    def __init__(self, img_suffix: str = '.png', seg_map_suffix: str = '.png', **settings: Any) -> None:
         super().__init__(img_suffix=img_suffix, seg_map_suffix=seg_map_suffix, **settings)

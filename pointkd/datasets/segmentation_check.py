@@ -114,16 +114,15 @@ def check_pair(rules: LabelRules, pair: Pair) -> PairReport:
     return PairReport(pair, problems, pixels)
 
 
-def read_photograph(path: Path) -> tuple[int, int]:
-    """Decode a photograph as a whole and return its height and width.
+def read_photograph(path: Path) -> np.ndarray:
+    """Return a photograph, (H, W, 3) uint8 (or (H, W) where it is grey).
 
     Raises:
         DataError: it is missing or damaged.
     """
     try:
         with Image.open(path) as image:
-            image.load()
-            return image.height, image.width
+            return np.asarray(image)
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
         raise DataError(f'{path}: the image can not be decoded ({error})') from error
 
@@ -153,7 +152,8 @@ def _image_size(pair: Pair, problems: list[LabelProblem]) -> tuple[int, int] | N
         problems.append(LabelProblem('missing image', f'{pair.image} is missing'))
         return None
     try:
-        return read_photograph(pair.image)
+        height, width = read_photograph(pair.image).shape[:2]
+        return height, width
     except DataError as error:
         problems.append(LabelProblem('bad image', str(error)))
         return None

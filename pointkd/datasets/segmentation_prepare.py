@@ -9,16 +9,18 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from pointkd.core.errors import DataError
-from pointkd.core.files import write_text
+from pointkd.core.files import atomic_write, write_text
 from pointkd.core.label_images import read_label_image, write_label_image
 from pointkd.datasets import camvid_layout, cityscapes_layout
 from pointkd.datasets.parallel import map_frames
-from pointkd.datasets.segmentation_check import LabelRules, Pair, read_values
+from pointkd.datasets.segmentation_check import LabelRules, read_photograph, read_values
 
 SPLITS_FOLDER = 'splits'
 Progress = Callable[[int, int], None]
+Task = tuple[Path, Path, Path | None, Path | None]  # label, where its train ids go, image, where that goes
 
 
 def prepare_camvid(
@@ -26,7 +28,8 @@ def prepare_camvid(
 ) -> dict[str, int]:
     """Make a data set for `CamVidDataset` out of CamVid in SegNet's layout.
 
-    Writes `labels/SPLIT/NAME.png` (0..10, 255 ignored), links `images/SPLIT/NAME.jpg`, and `splits/SPLIT.txt`.
+    Writes `labels/SPLIT/NAME.png` (0..10, 255 ignored), `images/SPLIT/NAME.png` (links; images of other kinds are
+    written anew as PNG, without loss) and `splits/SPLIT.txt`.
 
     Args:
         root: folder with train.txt, val.txt, test.txt.
@@ -49,9 +52,9 @@ def prepare_camvid(
         both = {pair.image for pair in lists[first]} & {pair.image for pair in lists[second]}
         if both:
             raise DataError(f'{root}: {len(both)} images are in both {first} and {second}, first {min(both)}')
-    out, ending = Path(out), _one_ending([pair for pairs in lists.values() for pair in pairs])
-    tasks = [
-        (pair.label, out / 'labels' / f'{pair.name}.png', pair.image, out / 'images' / f'{pair.name}{ending}')
+    out = Path(out)
+    tasks: list[Task] = [
+        (pair.label, out / 'labels' / f'{pair.name}.png', pair.image, out / 'images' / f'{pair.name}.png')
         for pairs in lists.values()
         for pair in pairs
     ]
@@ -86,7 +89,7 @@ def prepare_cityscapes(
     """
     root, out = Path(root), Path(out or root)
     splits = {split: cityscapes_layout.find_pairs(root, split) for split in cityscapes_layout.splits_of(root)}
-    tasks = []
+    tasks: list[Task] = []
     for pair in (pair for pairs in splits.values() for pair in pairs):
         if not pair.image.is_file():
             raise DataError(f'{pair.image} is missing, its label {pair.label} is there')
@@ -107,9 +110,6 @@ def prepare_cityscapes(
     return {split: len(pairs) for split, pairs in splits.items()}
 
 
-Task = tuple[Path, Path, Path | None, Path | None]  # label, where its train ids go, image, where its link goes
-
-
 def _run(rules: LabelRules, tasks: Sequence[Task], jobs: int, progress: Progress) -> None:
     """Convert all labels."""
     progress(0, len(tasks))
@@ -118,7 +118,7 @@ def _run(rules: LabelRules, tasks: Sequence[Task], jobs: int, progress: Progress
 
 
 def convert(rules: LabelRules, task: Task) -> None:
-    """Write the train ids of one label image, and the link to its photograph.
+    """Write the train ids of one label image, and its photograph.
 
     Raises:
         DataError: a file is missing or broken.
@@ -128,9 +128,32 @@ def convert(rules: LabelRules, task: Task) -> None:
     if image is not None and place is not None:
         if not image.is_file():
             raise DataError(f'{image} is missing, its label {label} is there')
-        link(image, place)
+        place_photograph(image, place)
     if not _holds(target, train_ids):
         write_label_image(target, train_ids)
+
+
+def place_photograph(image: Path, place: Path) -> None:
+    """Link to a PNG photograph; write others anew as PNG.
+
+    Raises:
+        DataError: it can't be decoded, or something else is in the way of a link.
+    """
+    if image.suffix == '.png':
+        link(image, place)
+        return
+    values = read_photograph(image)
+    if not place.is_file() or not _equal(place, values):
+        with atomic_write(place) as file:
+            Image.fromarray(values).save(file, format='PNG')
+
+
+def _equal(path: Path, values: np.ndarray) -> bool:
+    """Return whether a photograph is there with these values."""
+    try:
+        return np.array_equal(read_photograph(path), values)
+    except DataError:
+        return False
 
 
 def link(source: Path, place: Path) -> None:
@@ -156,11 +179,3 @@ def _holds(path: Path, values: np.ndarray) -> bool:
         return path.is_file() and np.array_equal(read_label_image(path), values)
     except DataError:
         return False
-
-
-def _one_ending(pairs: Sequence[Pair]) -> str:
-    """Return how all images end (.jpg)."""
-    endings = sorted({pair.image.suffix for pair in pairs})
-    if len(endings) > 1:
-        raise DataError(f'images end in {" and ".join(endings)}: mmseg reads one kind, convert the others')
-    return endings[0]

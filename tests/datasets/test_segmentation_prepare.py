@@ -11,7 +11,7 @@ from helpers.small_segmentation import SHAPE, write_camvid, write_cityscapes, wr
 import pointkd.engine
 from pointkd.core.errors import DataError
 from pointkd.core.label_images import read_label_image, write_label_image
-from pointkd.datasets.segmentation_check import VOID
+from pointkd.datasets.segmentation_check import VOID, read_photograph
 from pointkd.datasets.segmentation_prepare import prepare_camvid, prepare_cityscapes
 from pointkd.evaluation.cityscapes.rules import CLASS_IDS
 
@@ -67,6 +67,8 @@ def test_camvid_data_set(tmp_path: Path) -> None:
     assert prepare_camvid(root, out) == {'train': 2, 'val': 1, 'test': 1}
     prefix = dict(img_path='images', seg_map_path='labels')
     data = build(type='CamVidDataset', data_root=str(out), data_prefix=prefix, ann_file='splits/train.txt')
+    by_folder = dict(img_path='images/val', seg_map_path='labels/val')
+    assert len(build(type='CamVidDataset', data_root=str(out), data_prefix=by_folder)) == 1
     assert len(data) == 2
     assert len(data.metainfo['classes']) == len(data.metainfo['palette']) == 11
     for number, sample in enumerate(data):
@@ -117,28 +119,42 @@ def test_broken_files(tmp_path: Path) -> None:
         prepare_camvid(root, tmp_path / 'out')
 
 
-def test_lists_that_share_images_or_kinds(tmp_path: Path) -> None:
+def test_lists_that_share_images(tmp_path: Path) -> None:
     root = write_camvid(tmp_path / 'root')
     lines = (root / 'val.txt').read_text()
     (root / 'test.txt').write_text(lines)
     with pytest.raises(DataError, match='1 images are in both val and test'):
-        prepare_camvid(root, tmp_path / 'out')
-    write_photograph(root / 'test' / 'x.png')
-    (root / 'test.txt').write_text('test/x.png testannot/test_0000.png\n')
-    with pytest.raises(DataError, match=r'images end in \.jpg and \.png'):
         prepare_camvid(root, tmp_path / 'out')
     (root / 'test.txt').write_text('alone\n')
     with pytest.raises(DataError, match='expected IMAGE LABEL'):
         prepare_camvid(root, tmp_path / 'out')
 
 
-def test_something_in_the_way_of_a_link(tmp_path: Path) -> None:
-    root, out = write_camvid(tmp_path / 'root'), tmp_path / 'out'
-    write_photograph(out / 'images' / 'train' / 'train_0000.jpg')
-    with pytest.raises(DataError, match=r'train_0000\.jpg is in the way'):
-        prepare_camvid(root, out)
-    place = out / 'images' / 'train' / 'train_0000.jpg'
-    place.unlink()
-    place.symlink_to(tmp_path / 'gone.jpg')
+def test_png_photographs_are_linked_and_others_written_anew(tmp_path: Path) -> None:
+    root, out = write_camvid(tmp_path / 'root', train=1), tmp_path / 'out'
+    write_photograph(root / 'val' / 'p.png')
+    (root / 'val.txt').write_text('val/p.png valannot/val_0000.png\n')
     prepare_camvid(root, out)
-    assert place.resolve() == (root / 'train' / 'train_0000.jpg').resolve()
+    anew, linked = out / 'images' / 'train' / 'train_0000.png', out / 'images' / 'val' / 'p.png'
+    assert linked.is_symlink()
+    assert linked.resolve() == (root / 'val' / 'p.png').resolve()
+    assert anew.read_bytes()[:4] == b'\x89PNG'
+    np.testing.assert_array_equal(read_photograph(anew), read_photograph(root / 'train' / 'train_0000.jpg'))
+    moment = anew.stat().st_mtime_ns
+    prepare_camvid(root, out)
+    assert anew.stat().st_mtime_ns == moment
+    anew.write_bytes(b'')
+    prepare_camvid(root, out)
+    assert anew.read_bytes()[:4] == b'\x89PNG'
+
+
+def test_something_in_the_way_of_a_link(tmp_path: Path) -> None:
+    root, out = write_cityscapes(tmp_path / 'root'), tmp_path / 'out'
+    name = 'leftImg8bit/train/ulm/ulm_000000_000000_leftImg8bit.png'
+    write_photograph(out / name)
+    with pytest.raises(DataError, match=r'ulm_000000_000000_leftImg8bit\.png is in the way'):
+        prepare_cityscapes(root, out)
+    (out / name).unlink()
+    (out / name).symlink_to(tmp_path / 'gone.png')
+    prepare_cityscapes(root, out)
+    assert (out / name).resolve() == (root / name).resolve()

@@ -57,7 +57,7 @@ def report(counts: CityscapesCounts, with_instances: bool = True) -> Report:
 
 def _iou(confusion: np.ndarray, ids: list[int]) -> float | None:
     """Return TP / (TP + FP + FN) of a class or category; the columns of ignored labels do not count as false."""
-    right = confusion[np.ix_(ids, ids)].sum()
+    right = confusion[ids][:, ids].sum()
     missed = confusion[ids].sum() - right
     return _percent(right, right + missed + _false_positives(confusion, ids, ids))
 
@@ -65,7 +65,7 @@ def _iou(confusion: np.ndarray, ids: list[int]) -> float | None:
 def _false_positives(confusion: np.ndarray, ids: Sequence[int], columns: Sequence[int]) -> int:
     """Return the pixels of other evaluated classes than ids that are predicted as one of the columns."""
     others = np.setdiff1d(EVALUATED, list(ids))
-    return int(confusion[np.ix_(others, list(columns))].sum())
+    return int(confusion[others][:, list(columns)].sum())
 
 
 def _instance_scores(counts: CityscapesCounts) -> tuple[Scores, Scores]:
