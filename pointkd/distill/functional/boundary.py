@@ -119,8 +119,8 @@ def _weighted(ours: Tensor, theirs: Tensor, weights: Tensor) -> Tensor:
     inside = weights > 0
     shift = torch.where(inside, weights, 1).log()
     lowest = torch.finfo(ours.dtype).min / 4  # probability 0 without the NaN of -inf - -inf
-    pair = (torch.where(inside, side + shift, lowest) for side in (ours, theirs))
-    return torch.where(empty, 0, softmax_kl(*pair, dim=2)).sum()
+    student, teacher = (torch.where(inside, side + shift, lowest) for side in (ours, theirs))
+    return torch.where(empty, 0, softmax_kl(student, teacher, 2)).sum()
 
 
 def _check(student: Tensor, teacher: Tensor, mask: Tensor, tau: float) -> Tensor:

@@ -47,8 +47,8 @@ def pixel_relations(student: Tensor, teacher: Tensor, tau: float = 0.1, pool: in
         ours, theirs = (_pixels(widen(side), pool) for side in (student, teacher.detach()))  # (N, P, C)
         total = ours.new_zeros(())
         for one in range(len(ours)):  # an image's relations at once, to all images: (N, P, P)
-            pair = (side[one] @ side.transpose(1, 2) / tau for side in (ours, theirs))
-            total = total + softmax_kl(*pair, dim=-1).sum()
+            student, teacher = (side[one] @ side.transpose(1, 2) / tau for side in (ours, theirs))
+            total = total + softmax_kl(student, teacher, -1).sum()
         return total / (len(ours) ** 2 * ours.shape[1])
 
 
@@ -82,8 +82,8 @@ def memory_relations(student: Tensor, teacher: Tensor, keys: Tensor, tau: float 
         return widen(student).sum() * 0
     with full_precision(student):
         keys = keys.detach().to(widen(student).dtype)
-        pair = (unit(widen(side), 1) @ keys.t() / tau for side in (student, teacher.detach()))
-        return softmax_kl(*pair, dim=-1).mean()
+        ours, theirs = (unit(widen(side), 1) @ keys.t() / tau for side in (student, teacher.detach()))
+        return softmax_kl(ours, theirs, -1).mean()
 
 
 def _pixels(values: Tensor, pool: int) -> Tensor:
