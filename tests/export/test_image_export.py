@@ -19,8 +19,8 @@ from mmengine.config import Config
 from pointkd.cli.main import main
 from pointkd.core.errors import ConfigError, DataError, ExportError
 from pointkd.core.files import sha256
+from pointkd.export.detection import export_images, is_image_config
 from pointkd.export.image_parity import ImageParity, head_outputs, made_up_images, measure_parity, read_images
-from pointkd.export.images import export_images, is_image_config
 from pointkd.io.build import build_model
 from pointkd.io.checkpoints import save_checkpoint
 

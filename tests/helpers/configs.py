@@ -11,7 +11,7 @@ CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 NAMES = sorted(
     path.relative_to(CONFIGS).as_posix()
     for path in CONFIGS.rglob('*.py')
-    if not {'_base_', 'results'} & set(path.relative_to(CONFIGS).parts)  # bases, suites
+    if not {'_base_', 'recipes', 'results'} & set(path.relative_to(CONFIGS).parts)  # bases, stages, suites
 )
 # Folders whose nets look at images: the tests of widths, grids and published sizes of LiDAR nets leave them out.
 IMAGE_FOLDERS = ('faster_rcnn/', 'gfl/', 'retinanet/', 'segmentation/', 'yolov8/')

@@ -65,7 +65,7 @@ def test_what_a_row_needs_is_trained_before_and_once(tmp_path: Path, commands: l
     assert prune[-1] == 'model.width=4'  # the origin's own network
     options = commands[3][commands[3].index('--cfg-options') + 1 :]
     assert f'+model.plan={PLAN.to_config()!r}' in options
-    assert options[-1] == f"load_from='{folder / 'pruned' / 'weights.pth'}'"
+    assert options[-1] == f"+load_from='{folder / 'pruned' / 'pruned.pth'}'"
     assert f"'checkpoint': '{plain / 'last.pth'}'" in ' '.join(options)
     stages.trained(job, folder, tmp_path, tmp_path / 'data')
     assert len(commands) == 4
@@ -75,7 +75,7 @@ def test_a_start_without_pruning(tmp_path: Path, commands: list[list[str]]) -> N
     places = make_home(tmp_path, STAGED.replace(", prune='--ratio 0.5 --importance bn'", ''))
     stages.trained(job_of(read_made(places), 'pruned'), places.run('cars', 'pruned', 0), tmp_path, tmp_path)
     assert [words[0] for words in commands] == ['train'] * 3
-    assert commands[2][-1] == f"load_from='{places.run('cars', 'sparse', 0) / 'last.pth'}'"
+    assert commands[2][-1] == f"+load_from='{places.run('cars', 'sparse', 0) / 'last.pth'}'"
     assert not any('model.plan' in word for word in commands[2])
 
 

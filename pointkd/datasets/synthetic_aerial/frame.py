@@ -31,8 +31,8 @@ class Frame:
     number: int
 
     def name(self) -> str:
-        """Return the stem of the files' names, `0000012`."""
-        return f'{self.number:07d}'
+        """Return the stem of the files' names, `train_0000012`: no two splits share one."""
+        return f'{self.split}_{self.number:07d}'
 
     def image(self, root: Path) -> Path:
         """Return the path of the image."""

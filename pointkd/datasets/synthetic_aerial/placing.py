@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from pointkd.datasets.synthetic_aerial.camera import Camera
-from pointkd.datasets.synthetic_aerial.plan import KERB_M, LOT_MODULE_M, STALL_DEPTH_M, STALL_M, Area, Plan, Road
+from pointkd.datasets.synthetic_aerial.plan import STALL_M, Plan
+from pointkd.datasets.synthetic_aerial.ways import GRID_KERB_M, ROW_M, WAYS, Spot, split
 
 TRIES, TRIES_IN_STYLE = 60, 40  # after the latter, any open ground will do
-GRID_KERB_M = 6.0
-ROW_M = 0.8  # between bicycles that stand side by side
 # Where each class is looked for, and how often.
 HABITS: dict[str, dict[str, float]] = {
     'car': {'lane': 0.5, 'kerb': 0.2, 'lot': 0.3},
@@ -86,7 +85,7 @@ class Placer:
         pixel = self.rng.uniform(0, self.camera.side, 2)
         return self.plan.to_grid(self.camera.ground(pixel))
 
-    def _candidate(self, way: str, length: float) -> tuple[float, float, float] | None:
+    def _candidate(self, way: str, length: float) -> Spot | None:
         """Return s, t and turn in the grid of a place that is right for a way, or None."""
         chance, along, across = JOINS[way]
         point = self.random_ground()
@@ -95,8 +94,7 @@ class Placer:
             friend = self.poses[way][int(self.rng.integers(len(self.poses[way])))]
             heading = friend.turn - self.plan.angle
             point = self._beside(friend, way, length, along, across)
-        finder = getattr(self, f'_on_{way}')
-        found: tuple[float, float, float] | None = finder(float(point[0]), float(point[1]))
+        found = WAYS[way](self.plan, self.rng, float(point[0]), float(point[1]))
         if found and heading is not None and way in ('pavement', 'plaza', 'crossing'):  # groups walk together
             return found[0], found[1], heading + self.rng.normal(0.0, 0.35)
         return found
@@ -123,123 +121,13 @@ class Placer:
         """Return whether a trunk may stand at a place (2,) of the world: no road, no roof, nothing there."""
         s, t = self.plan.to_grid(place)
         for road in self.plan.roads:
-            if abs(self._split(road, s, t)[1]) < road.half() + 0.3:
+            if abs(split(road, s, t)[1]) < road.half() + 0.3:
                 return False
         if any(area.holds(s, t, 0.5) for area in self.solid):
             return False
         return not len(self.discs) or bool((np.hypot(*(self.discs[:, :2] - place).T) > self.discs[:, 2] + 0.2).all())
 
-    def _road(self, s: float, t: float) -> Road | None:
-        """Return the road nearest to a point."""
-        distance = [abs((t if road.axis == 0 else s) - road.centre) - road.half() for road in self.plan.roads]
-        return self.plan.roads[int(np.argmin(distance))] if distance else None
-
-    def _along(self, road: Road, along: float, across: float, turn: float) -> tuple[float, float, float]:
-        """Return s, t, turn in the grid of a place given along and across a road."""
-        if road.axis == 0:
-            return along, road.centre + across, turn
-        return road.centre + across, along, math.pi / 2 - turn
-
-    def _split(self, road: Road, s: float, t: float) -> tuple[float, float]:
-        """Return a point's place along and across a road."""
-        return (s, t - road.centre) if road.axis == 0 else (t, s - road.centre)
-
-    def _on_lane(self, s: float, t: float) -> tuple[float, float, float] | None:
-        road = self._road(s, t)
-        if road is None:
-            return None
-        along, across = self._split(road, s, t)
-        lane = min(int(abs(across) / road.lane_m), road.lanes - 1) + 0.5
-        side = 1 if across >= 0 else -1
-        turn = (math.pi if side > 0 else 0.0) + self.rng.normal(0.0, 0.03)
-        return self._along(road, along, side * lane * road.lane_m + self.rng.normal(0.0, 0.15), turn)
-
-    def _on_kerb(self, s: float, t: float) -> tuple[float, float, float] | None:
-        road = self._road(s, t)
-        if road is None or not road.parking:
-            return None
-        along, across = self._split(road, s, t)
-        side = 1 if across >= 0 else -1
-        place = round(along / GRID_KERB_M) * GRID_KERB_M + self.rng.normal(0.0, 0.25)
-        turn = (
-            (math.pi if side > 0 else 0.0) + (math.pi if self.rng.random() < 0.15 else 0.0) + self.rng.normal(0, 0.03)
-        )
-        return self._along(road, place, side * (road.half() - KERB_M / 2) + self.rng.normal(0.0, 0.08), turn)
-
-    def _on_edge(self, s: float, t: float) -> tuple[float, float, float] | None:
-        road = self._road(s, t)
-        if road is None:
-            return None
-        along, across = self._split(road, s, t)
-        side = 1 if across >= 0 else -1
-        turn = (
-            (math.pi if side > 0 else 0.0) + (math.pi if self.rng.random() < 0.15 else 0.0) + self.rng.normal(0, 0.15)
-        )
-        place = side * (road.lanes * road.lane_m - self.rng.uniform(0.5, 2.2))
-        return self._along(road, along, place, turn)
-
-    def _on_row(self, s: float, t: float) -> tuple[float, float, float] | None:
-        road = self._road(s, t)
-        if road is None:
-            return None
-        along, across = self._split(road, s, t)
-        side = 1 if across >= 0 else -1
-        place = round(along / ROW_M) * ROW_M + self.rng.normal(0.0, 0.05)
-        return self._along(road, place, side * (road.half() + 1.25), side * math.pi / 2 + self.rng.normal(0.2, 0.12))
-
-    def _on_pavement(self, s: float, t: float) -> tuple[float, float, float] | None:
-        road = self._road(s, t)
-        if road is None:
-            return None
-        along, across = self._split(road, s, t)
-        side = 1 if across >= 0 else -1
-        place = side * np.clip(abs(across), road.half() + 0.4, road.reach() - 0.3)
-        turn = (math.pi if self.rng.random() < 0.5 else 0.0) + self.rng.normal(0.0, 0.35)
-        return self._along(road, along, float(place) + self.rng.normal(0.0, 0.3), turn)
-
-    def _on_crossing(self, s: float, t: float) -> tuple[float, float, float] | None:
-        if not self.plan.crossings:
-            return None
-        road, place = self.plan.crossings[int(self.rng.integers(len(self.plan.crossings)))]
-        _, across = self._split(road, s, t)
-        turn = self.rng.choice([-1, 1]) * math.pi / 2 + self.rng.normal(0.0, 0.3)
-        across = float(np.clip(across, -road.half(), road.half()))
-        return self._along(road, place + self.rng.uniform(-1.8, 1.8), across, float(turn))
-
-    def _on_lot(self, s: float, t: float) -> tuple[float, float, float] | None:
-        area = self._area(('lot',), s, t)
-        if area is None:
-            return None
-        module = math.floor((t - area.t[0]) / LOT_MODULE_M)
-        base = area.t[0] + module * LOT_MODULE_M
-        upper = t - base > LOT_MODULE_M / 2
-        row = base + (LOT_MODULE_M - STALL_DEPTH_M / 2 if upper else STALL_DEPTH_M / 2)
-        stall = area.s[0] + (math.floor((s - area.s[0]) / STALL_M) + 0.5) * STALL_M
-        if not area.holds(stall, row, 1.2):
-            return None
-        turn = math.pi / 2 * self.rng.choice([-1, 1]) + self.rng.normal(0.0, 0.03)
-        return stall + self.rng.normal(0.0, 0.08), row + self.rng.normal(0.0, 0.2), float(turn)
-
-    def _on_plaza(self, s: float, t: float) -> tuple[float, float, float] | None:
-        if self._area(('plaza', 'court', 'dirt'), s, t) is None:
-            return None
-        return s, t, float(self.rng.uniform(-math.pi, math.pi))
-
-    def _on_open(self, s: float, t: float) -> tuple[float, float, float] | None:
-        if any(area.holds(s, t, -1.0) for area in self.solid) and not self._on_road(s, t):
-            return None
-        return s, t, float(self.rng.uniform(-math.pi, math.pi))
-
-    def _on_road(self, s: float, t: float) -> bool:
-        """Return whether a point is on a road or its pavement."""
-        road = self._road(s, t)
-        return road is not None and abs(self._split(road, s, t)[1]) < road.reach()
-
-    def _area(self, kinds: tuple[str, ...], s: float, t: float) -> Area | None:
-        """Return the area of a kind that holds a point."""
-        return next((area for area in self.plan.areas if area.kind in kinds and area.holds(s, t)), None)
-
-    def _to_world(self, found: tuple[float, float, float], way: str, length: float) -> Pose:
+    def _to_world(self, found: Spot, way: str, length: float) -> Pose:
         """Return a place of the grid in the world."""
         x, y = self.plan.to_world(np.array(found[:2]))
         return Pose(float(x), float(y), found[2] + self.plan.angle, way, length)

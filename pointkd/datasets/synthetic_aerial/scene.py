@@ -9,7 +9,7 @@ import numpy as np
 
 from pointkd.datasets.synthetic_aerial import cycles, people, vehicles
 from pointkd.datasets.synthetic_aerial.camera import Camera
-from pointkd.datasets.synthetic_aerial.covers import cover
+from pointkd.datasets.synthetic_aerial.covers import cover, thin_out
 from pointkd.datasets.synthetic_aerial.placing import RIDING, Placer, Pose
 from pointkd.datasets.synthetic_aerial.plan import Plan
 from pointkd.datasets.synthetic_aerial.scenery import Tree, build, clutter, plant
@@ -140,6 +140,9 @@ def _furnish(scene: Scene, placer: Placer) -> None:
     rng = placer.rng
     for shape, x, y, height in build(rng, scene.plan, scene.camera):
         scene.buildings.append(Item('', shape, x, y, height))
-    scene.trees += plant(rng, scene.plan, placer)
+    objects = [item for item in scene.items if item.name]
+    middles = np.array([(item.x, item.y, item.height / 2) for item in objects]).reshape(-1, 3)
+    names = [item.name for item in objects]
+    scene.trees += thin_out(rng, scene.camera, plant(rng, scene.plan, placer), names, middles)
     for shape, x, y, height in clutter(rng, scene.plan, placer):
         scene.items.append(Item('', shape, x, y, height))

@@ -126,7 +126,8 @@ def plant(rng: np.random.Generator, plan: Plan, placer: Placer) -> list[Tree]:
     for area in plan.areas:
         if area.kind in ('grass', 'dirt', 'plaza', 'lot'):
             trees += _grove(rng, plan, area, base)
-    seen = [tree for tree in trees if _in_sight(placer.camera, tree)]
+    free = [tree for tree in trees if placer.is_verge(np.array([tree.x, tree.y]))]
+    seen = [tree for tree in free if _in_sight(placer.camera, tree)]
     rng.shuffle(seen)  # type: ignore[arg-type]
     return seen[:MAX_TREES]
 

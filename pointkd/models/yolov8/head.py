@@ -11,6 +11,7 @@ import torch
 from mmdet.models.dense_heads.base_dense_head import BaseDenseHead
 from mmdet.models.utils import filter_scores_and_topk
 from mmdet.registry import MODELS
+from mmengine.config import ConfigDict
 from mmengine.model import ModuleList, Sequential
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.structures import InstanceData
@@ -25,6 +26,7 @@ from pointkd.models.yolov8.scale import STRIDES, WIDTHS, Scale
 
 BINS = 16  # of each side's distribution: distances from 0 to 15 cells
 CLASS_GAIN, BOX_GAIN, DISTANCE_GAIN = 0.5, 7.5, 1.5
+CHOICE = dict(score_thr=0.001, nms_pre=30000, nms=dict(type='nms', iou_threshold=0.7), max_per_img=300)
 
 
 @MMENGINE_MODELS.register_module()
@@ -39,7 +41,7 @@ class YOLOv8Head(BaseDenseHead):
             the gradient of a step the same however its images are spread over accumulated batches and processes
             (mmengine takes the mean over both).
         train_cfg: ignored; the loss has no settings.
-        test_cfg: `score_thr`, `nms_pre`, `nms`, `max_per_img` as in mmdet's dense heads.
+        test_cfg: `score_thr`, `nms_pre`, `nms`, `max_per_img` as in mmdet's dense heads; default `CHOICE`, made for AP.
 
     Attributes:
         bins: (16,) distances that the bins of a side stand for: 0 … 15, fixed. A parameter, not a buffer, since the
@@ -63,7 +65,8 @@ class YOLOv8Head(BaseDenseHead):
         scale = Scale.of(scale)
         widths = [scale.channels(width) for width in WIDTHS[2:]]
         box_width, class_width = max(16, widths[0] // 4, 4 * BINS), max(widths[0], min(num_classes, 100))
-        self.num_classes, self.nominal_batch, self.test_cfg = num_classes, nominal_batch, test_cfg
+        self.num_classes, self.nominal_batch = num_classes, nominal_batch
+        self.test_cfg = ConfigDict({**CHOICE, **(test_cfg or {})})
         self.box_branches = ModuleList([_branch(width, box_width, 4 * BINS) for width in widths])
         self.class_branches = ModuleList([_branch(width, class_width, num_classes) for width in widths])
         self.bins = nn.Parameter(torch.arange(float(BINS)), requires_grad=False)

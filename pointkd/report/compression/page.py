@@ -16,12 +16,13 @@ RECORD, ACCURACY, SPARSITY, REPORT = 'prune.json', 'accuracy.json', 'sparsity.js
 STAGES = ('dense', 'sparse', 'pruned', 'fine-tuned', 'distilled')
 
 
-def write_report(folder: str | Path) -> Path:
+def write_report(folder: str | Path, path: str | Path | None = None) -> Path:
     """Write report.html from what pruning left in a folder.
 
     Args:
         folder: with `prune.json`; `accuracy.json` (metrics by stage) and `sparsity.json` (of the sparsity training) are
             shown where they are there.
+        path: the page; by default `report.html` in the folder.
 
     Returns:
         The page.
@@ -49,8 +50,9 @@ def write_report(folder: str | Path) -> Path:
         page.table(('', 'why'), [[name, reason] for name, reason in record['left_whole'].items()])
     if record['folding']:
         _folding(page, record['folding'])
-    page.write(folder / REPORT)
-    return folder / REPORT
+    target = Path(path) if path is not None else folder / REPORT
+    page.write(target)
+    return target
 
 
 def read_json(path: Path) -> dict[str, Any]:

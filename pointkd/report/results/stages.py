@@ -21,7 +21,7 @@ STARTED = 'job.json'  # in a work folder: whose it is
 TRAINED = 'trained.json'  # in a work folder: the training has come to its end
 OUTPUT = 'output.txt'  # in a work folder: what the commands printed
 WEIGHTS = 'last.pth'
-PRUNED, PLAN, PRUNED_WEIGHTS = 'pruned', 'plan.json', 'weights.pth'  # what `pointkd prune` leaves
+PRUNED, PLAN, PRUNED_WEIGHTS = 'pruned', 'plan.json', 'pruned.pth'  # what `pointkd prune` leaves
 _LOCKS: dict[Path, threading.RLock] = {}
 _LOCKS_LOCK = threading.Lock()
 
@@ -74,6 +74,7 @@ def network_words(job: Job, folder: Path, home: Path, data: Path) -> list[str]:
     if not (pruned / PLAN).is_file():
         origin = row_folder(folder, job.origin.row) / WEIGHTS
         verb = ['prune', str(home / job.config), str(origin), *job.start.prune.split(), '--out', str(pruned)]
+        verb += ['--runs', '0', '--no-pretrained']
         verb += ['--cfg-options', *option_words(job.origin.own)] if job.origin.own else []
         run_verb(verb, home=home, threads=job.numerics.threads, output=folder / OUTPUT)
     plan = Plan.read(pruned / PLAN).to_config()
@@ -85,7 +86,7 @@ def start_words(job: Job, folder: Path) -> list[str]:
     if job.start is None:
         return []
     weights = folder / PRUNED / PRUNED_WEIGHTS if job.start.prune else row_folder(folder, job.start.arm) / WEIGHTS
-    return option_words({'load_from': str(weights)})
+    return option_words({'+load_from': str(weights)})
 
 
 def claim(folder: Path, identity: Mapping[str, Any]) -> None:

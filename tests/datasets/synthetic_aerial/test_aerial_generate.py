@@ -23,9 +23,9 @@ def digests(root):
 
 
 def test_layout(aerial):
-    for part, count in PARTS.values():
+    for split, (part, count) in PARTS.items():
         folder = aerial / f'VisDrone2019-DET-{part}'
-        stems = [f'{number:07d}' for number in range(count)]
+        stems = [f'{split}_{number:07d}' for number in range(count)]
         assert sorted(path.name for path in (folder / 'images').iterdir()) == [f'{stem}.jpg' for stem in stems]
         assert sorted(path.name for path in (folder / 'annotations').iterdir()) == [f'{stem}.txt' for stem in stems]
 
@@ -95,8 +95,8 @@ def test_goes_on_where_it_stopped_and_grows(tmp_path):
     assert generate(AerialSettings(images=2, **small), tmp_path) == 2
     before = digests(tmp_path)
     folder = tmp_path / 'VisDrone2019-DET-train'
-    (folder / 'annotations' / '0000001.txt').unlink()
-    (folder / 'images' / '.0000001.jpg.77.tmp').write_bytes(b'half')
+    (folder / 'annotations' / 'train_0000001.txt').unlink()
+    (folder / 'images' / '.train_0000001.jpg.77.tmp').write_bytes(b'half')
     calls = []
     made = generate(AerialSettings(images=2, **small), tmp_path, lambda done, total: calls.append((done, total)))
     assert made == 1
@@ -136,6 +136,6 @@ def test_the_verb(tmp_path, capsys):
     options = ['create-data', 'synthetic-aerial', '--size', '96', '--out', str(out), '--jobs', '1']
     assert main([*options, '--images', '1', '--val', '1', '--test', '0']) == 0
     assert '2 images made' in capsys.readouterr().out
-    assert (out / 'VisDrone2019-DET-val' / 'annotations' / '0000000.txt').is_file()
+    assert (out / 'VisDrone2019-DET-val' / 'annotations' / 'val_0000000.txt').is_file()
     assert main([*options, '--images', '1', '--val', '-9']) != 0
     assert '--val: expected' in capsys.readouterr().err
