@@ -19,7 +19,7 @@ from pointkd.evaluation.boundary import (
     mean_defined,
     scores,
 )
-from pointkd.evaluation.boundary.borders import mark_borders, mark_distances
+from pointkd.evaluation.boundary.borders import BLOCK, mark_borders, mark_distances, mark_void_blocks
 from pointkd.evaluation.boundary.counts import Side
 from pointkd.evaluation.boundary.discs import disc, largest_square
 
@@ -191,10 +191,24 @@ def test_distances(reach: int) -> None:
     borders[rng.integers(0, 60, 3), rng.integers(0, 400, 3)] = 1
     y, x = np.indices(borders.shape)
     exact = np.min([(y - row) ** 2 + (x - column) ** 2 for row, column in np.argwhere(borders == 1)], axis=0)
-    for to_void, image in ((False, borders), (True, np.where(borders == 1, VOID, 1).astype(np.uint8))):
-        found = np.empty(borders.shape, np.uint16)
-        mark_distances(image, to_void, reach, found)
-        np.testing.assert_array_equal(np.minimum(found, (reach + 1) ** 2), np.minimum(exact, (reach + 1) ** 2))
+    found = np.empty(borders.shape, np.uint16)
+    mark_distances(borders, reach, found)
+    far = (reach + 1) ** 2
+    np.testing.assert_array_equal(np.minimum(found.astype(int), far), np.minimum(exact, far))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 40))
+def test_blocks_near_void(seed: int, reach: int) -> None:
+    rng = np.random.default_rng(seed)
+    shape = (int(rng.integers(1, 90)), int(rng.integers(1, 200)))
+    void = rng.random(shape) < rng.choice([0, 0.0003, 0.003])
+    blocks = np.empty((shape[0], -(-shape[1] // BLOCK)), bool)
+    mark_void_blocks(np.where(void, VOID, 1).astype(np.uint8), reach, blocks)
+    aside = -(-reach // BLOCK)
+    for y, block in np.ndindex(blocks.shape):
+        left, right = max(block - aside, 0) * BLOCK, (block + aside + 1) * BLOCK
+        assert blocks[y, block] == void[max(y - reach, 0) : y + reach + 1, left:right].any()
 
 
 @pytest.mark.parametrize('radius', [0.0, 0.4, 1.0, 2.9, 3.0, 11.45])

@@ -7,6 +7,7 @@ import numpy as np
 from pointkd.evaluation.jit import kernel
 
 VOID = 255  # the label of a pixel that takes no part
+BLOCK = 16
 MAX_REACH = 180  # of mark_distances: the largest sum, reach**2 + (reach + 1)**2, is a uint16 up to here
 
 
@@ -38,19 +39,18 @@ def mark_borders(labels, borders):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def mark_distances(image, to_void, reach, squares):  # type: ignore[no-untyped-def]
-    """Write the squared distance of each pixel to the nearest one that is VOID, or that is not.
+def mark_distances(borders, reach, squares):  # type: ignore[no-untyped-def]
+    """Write the squared distance of each pixel to the nearest border pixel of any label.
 
     First along the columns, then along the rows; all sums have 16 bits, so that a processor does many at once.
 
     Args:
-        image: (H, W) uint8.
-        to_void: True: distance to VOID; False: to all but VOID.
+        borders: (H, W) uint8, see `mark_borders`.
         reach: whole pixels of interest, 1..MAX_REACH.
         squares: (H, W) uint16, written: exact below (reach + 1)**2; what is farther has that value or a greater one.
     """
-    _count_rows(image, to_void, np.uint16(reach + 1), squares)
-    height, width = image.shape
+    _count_rows(borders, np.uint16(reach + 1), squares)
+    height, width = borders.shape
     padded = np.full(width + 2 * reach, np.uint16((reach + 1) ** 2), np.uint16)
     for y in range(height):
         best = squares[y]
@@ -65,15 +65,45 @@ def mark_distances(image, to_void, reach, squares):  # type: ignore[no-untyped-d
 
 
 @kernel
-def _count_rows(image, to_void, far, steps):  # type: ignore[no-untyped-def]
-    """Write how many rows each pixel is away from the nearest marked one of its column, at most far."""
-    height, width = image.shape
-    above = np.full(width, far, np.uint16)
+def _count_rows(borders, far, steps):  # type: ignore[no-untyped-def]
+    """Write how many rows each pixel is away from the nearest border pixel of its column, at most far."""
+    height, width = borders.shape
+    last = np.full(width, far, np.uint16)
     for y in range(height):
+        own, row = borders[y], steps[y]
         for x in range(width):
-            step = np.uint16(0) if (image[y, x] == VOID) == to_void else min(np.uint16(above[x] + 1), far)
-            above[x] = step
-            steps[y, x] = step
+            step = np.uint16(0) if own[x] != VOID else min(np.uint16(last[x] + 1), far)
+            last[x] = step
+            row[x] = step
     for y in range(height - 2, -1, -1):
+        row, below = steps[y], steps[y + 1]
         for x in range(width):
-            steps[y, x] = min(steps[y, x], np.uint16(steps[y + 1, x] + 1))
+            row[x] = min(row[x], np.uint16(below[x] + 1))
+
+
+@kernel
+def mark_void_blocks(labels, reach, blocks):  # type: ignore[no-untyped-def]
+    """Write which blocks of BLOCK pixels of a row may have a VOID pixel within a distance.
+
+    Args:
+        labels: (H, W) uint8.
+        reach: the distance, whole pixels.
+        blocks: (H, ceil(W / BLOCK)) bool, written.
+    """
+    height, width = labels.shape
+    many, aside = blocks.shape[1], (reach + BLOCK - 1) // BLOCK
+    rows_left = np.zeros(many, np.int64)  # by block: how many rows, this one first, are within the distance
+    for y in range(height):
+        for block in range(many):
+            row = labels[y, block * BLOCK : min((block + 1) * BLOCK, width)]
+            found = False
+            for x in range(row.size):
+                found |= row[x] == VOID
+            if found:
+                for other in range(max(block - aside, 0), min(block + aside + 1, many)):
+                    if rows_left[other] <= reach:
+                        blocks[max(y - reach, 0) : y, other] = True
+                    rows_left[other] = reach + 1
+        for block in range(many):
+            blocks[y, block] = rows_left[block] > 0
+            rows_left[block] -= 1

@@ -6,11 +6,11 @@ import numpy as np
 
 from pointkd.evaluation.jit import kernel
 
-VOID = 255  # as in borders.py: a kernel's constants stand in its own file, by which numba knows its cached code
+VOID, BLOCK = 255, 16  # as in borders.py: constants stand in a kernel's own file, by which numba knows its cached code
 
 
 @kernel
-def mark_bands(labels, borders, squares, voids, offsets, begins, bands):  # type: ignore[no-untyped-def]
+def mark_bands(labels, borders, squares, void_blocks, offsets, begins, bands):  # type: ignore[no-untyped-def]
     """Write which pixels lie in the inner band of their label: within a disc around them is a border pixel of it.
 
     The nearest border pixel of any label tells it where no VOID lies in the disc: on the way there, by rows and
@@ -18,14 +18,15 @@ def mark_bands(labels, borders, squares, voids, offsets, begins, bands):  # type
 
     Args:
         labels, borders: (H, W) uint8, see `mark_borders`.
-        squares, voids: (H, W) uint16, see `mark_distances`, of the borders and of VOID.
+        squares: (H, W) uint16, see `mark_distances`, of the borders.
+        void_blocks: (H, B) bool, see `mark_void_blocks`, for at least the disc's radius.
         offsets, begins: the disc, see `discs.Disc`.
         bands: (H, W) bool, written.
     """
     for y in range(labels.shape[0]):
         for x in range(labels.shape[1]):
             near = labels[y, x] != VOID and squares[y, x] < begins.size
-            if near and voids[y, x] < begins.size:
+            if near and void_blocks[y, x // BLOCK]:
                 near = _finds(borders, labels[y, x], y, x, offsets, begins[squares[y, x]])
             bands[y, x] = near
 

@@ -10,7 +10,7 @@ import numpy as np
 from pointkd.core.check import check_shape
 from pointkd.core.errors import DataError, ShapeError
 from pointkd.evaluation.boundary import counting
-from pointkd.evaluation.boundary.borders import VOID, mark_borders, mark_distances
+from pointkd.evaluation.boundary.borders import BLOCK, VOID, mark_borders, mark_distances, mark_void_blocks
 from pointkd.evaluation.boundary.discs import disc, largest_square
 from pointkd.evaluation.boundary.rules import BoundaryRules
 
@@ -52,7 +52,7 @@ class Side:
 
     Attributes:
         borders: (H, W) uint8, see `mark_borders`.
-        squares, voids: (H, W) uint16, see `mark_distances`, of the borders and of VOID.
+        squares: (H, W) uint16, see `mark_distances`, of the borders.
         bands: (H, W) bool, the inner bands.
     """
 
@@ -60,23 +60,20 @@ class Side:
         self.borders = np.empty(shape, np.uint8)
         self.squares = np.empty(shape, np.uint16)
         self.bands = np.empty(shape, np.bool_)
-        self.voids = np.empty(shape, np.uint16)
+        self._void_blocks = np.empty((shape[0], -(-shape[1] // BLOCK)), np.bool_)
 
-    def look_at(self, labels: np.ndarray, width: float, reach: float = 0.0, voids: np.ndarray | None = None) -> None:
+    def look_at(self, labels: np.ndarray, width: float, reach: float = 0.0) -> None:
         """Fill the arrays.
 
         Args:
             labels: (H, W) uint8, in C order.
             width: of the inner band, pixels.
             reach: up to here the distances are wanted, pixels; at least up to the band's width.
-            voids: distances to VOID where they are known.
         """
         mark_borders(labels, self.borders)
-        mark_distances(self.borders, False, max(1, math.floor(width), math.floor(reach)), self.squares)
-        if voids is None:
-            voids = self.voids
-            mark_distances(labels, True, max(1, math.floor(width)), voids)
-        counting.mark_bands(labels, self.borders, self.squares, voids, *disc(width), self.bands)
+        mark_distances(self.borders, max(1, math.floor(width), math.floor(reach)), self.squares)
+        mark_void_blocks(labels, math.ceil(width), self._void_blocks)
+        counting.mark_bands(labels, self.borders, self.squares, self._void_blocks, *disc(width), self.bands)
 
 
 class BoundaryCounter:
@@ -121,7 +118,7 @@ class BoundaryCounter:
         check_values(predicted, self.classes, 'predictions')
         width, tolerance = self.rules.band_width(*labels.shape), self.rules.tolerance
         self._truth.look_at(labels, width, max(self.rules.trimap_radii[-1], tolerance))
-        self._guess.look_at(self._masked, width, tolerance, None if predicted[VOID] else self._truth.voids)
+        self._guess.look_at(self._masked, width, tolerance)
         f, defined = f_measures(self._truth, self._guess, labelled[: self.classes], tolerance)
         both, either = counting.count_bands(self._truth.bands, labels, self._guess.bands, self._masked, self.classes)
         trimaps = counting.count_trimaps(self._truth.squares, self._limits, labels, self._masked, self.classes)
