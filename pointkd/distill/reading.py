@@ -154,7 +154,14 @@ class Reader:
             raise ConfigError(f'{where}: box sides as distributions are known of image nets only')
         scores, sides = lists
         grids = [image_grid((maps.shape[2], maps.shape[3]), image) for maps in sides]
-        generator = getattr(self.modules[tap.module], 'prior_generator', None)
+        head = self.modules[tap.module]
+        anchors = int(getattr(head, 'num_base_priors', 1))
+        if anchors != 1 or sides[0].shape[1] < 8 or sides[0].shape[1] % 4:
+            raise ConfigError(
+                f'{where}: {type(head).__name__} gives {anchors} anchors a cell and {sides[0].shape[1]} box channels, '
+                'no distributions of four sides (as GFL and YOLOv8 do)'
+            )
+        generator = getattr(head, 'prior_generator', None)
         offset = getattr(generator, 'center_offset', getattr(generator, 'offset', 0.5))  # of anchors or of points
         return Distributions.of_maps(scores, sides, grids, offset)
 

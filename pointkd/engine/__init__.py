@@ -10,6 +10,7 @@ prepare()
 # What registers itself: data wrappers, loops, hooks, optimiser wrappers, metrics, the Distiller.
 for _module in (
     'pointkd.compress.sparsity_hook',
+    'pointkd.datasets.camvid',
     'pointkd.datasets.kitti_layout',
     'pointkd.datasets.robust',
     'pointkd.datasets.seeded',
@@ -17,6 +18,8 @@ for _module in (
     'pointkd.distill.distiller',
     'pointkd.models.sliced_detector',
     'pointkd.engine.bad_frames',
+    'pointkd.engine.boundary_metric',
+    'pointkd.engine.cityscapes_metric',
     'pointkd.engine.finite',
     'pointkd.engine.kitti_metric',
     'pointkd.engine.last_checkpoint',

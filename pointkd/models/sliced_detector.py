@@ -163,7 +163,13 @@ class SlicedDetector(BaseModel):
             parts.append(_numbered(found, found.bboxes, len(parts)))
         every = InstanceData.cat(parts)
         boxes, scores, labels = merge_tile_boxes(
-            every.bboxes, every.scores, every.labels, every.tiles, settings.threshold, settings.measure, settings.mode
+            every.bboxes,
+            every.scores,
+            every.labels,
+            every.tiles,
+            threshold=settings.threshold,
+            measure=settings.measure,
+            mode=settings.mode,
         )
         kept = slice(0, settings.max_per_image)
         return InstanceData(bboxes=boxes[kept], scores=scores[kept], labels=labels[kept])

@@ -33,6 +33,7 @@ def merge_tile_boxes(
     scores: Tensor,
     labels: Tensor,
     tiles: Tensor,
+    *,
     threshold: float = 0.5,
     measure: str = 'ios',
     mode: str = 'nmm',

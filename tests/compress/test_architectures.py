@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.configs import CONFIGS
 from helpers.prunable_models import MODELS, distil_step, train_step, write_dense
 
 import pointkd.engine  # noqa: F401
 from pointkd.compress.checking import check_equal
 from pointkd.compress.graphs import graph_of
 from pointkd.compress.latency import OnnxNetwork
-from pointkd.compress.pruning import PruneSettings
+from pointkd.compress.pruning import Pruner, PruneSettings
 from pointkd.compress.run import Measuring, Target, prune_config
 from pointkd.io.build import build_model
 from pointkd.io.checkpoints import load_weights
@@ -28,7 +29,7 @@ SIZE = (64, 96)
 def test_the_round_trip(name: str, tmp_path: Path) -> None:
     torch.set_num_threads(1)
     dense = write_dense(name, tmp_path)
-    scope = 'global' if name in ('retinanet', 'deeplab') else 'layer'
+    scope = 'global' if name in ('retinanet', 'deeplab', 'yolov8') else 'layer'
     record = prune_config(
         load_config(dense[0]),
         dense[1],
@@ -57,6 +58,22 @@ def test_the_round_trip(name: str, tmp_path: Path) -> None:
         network(**network.data_preprocessor(_batch(config)), mode='predict')
     assert np.isfinite(float(train_step(network, config)['loss']))
     assert float(distil_step(name, config, dense)['loss_channel_wise']) > 0
+
+
+@pytest.mark.long
+def test_yolov8m_in_the_published_setting() -> None:
+    """Half of every convolution, head branches included, the last 1x1 kept: at least 73 % and 65 % fewer."""
+    network = build_model(load_config(CONFIGS / 'yolov8' / 'yolov8_m_visdrone.py'))
+    pruner = Pruner(network, PruneSettings(importance='l1'), (640, 640))
+    plan, costs = pruner.plan(0.5), pruner.costs
+    assert costs.params(Plan()) == 25_862_110
+    assert costs.macs(Plan()) == pytest.approx(39.35e9, rel=1e-3)
+    assert costs.params(plan) <= 0.27 * costs.params(Plan())
+    assert costs.macs(plan) <= 0.35 * costs.macs(Plan())
+    assert {name.rpartition('.')[2] for name in pruner.left_whole()} == {'2'}
+    assert len(pruner.left_whole()) == 6
+    whole = {name for name, cost in costs.layers.items() if costs.widths(name, plan)[-1] == cost.channels[-1]}
+    assert whole == set(pruner.left_whole())
 
 
 def _batch(config: object) -> dict:

@@ -9,8 +9,10 @@ from helpers.prunable import Chain, Flattened, SharedHead, Split, toy
 from torch import nn
 from torch.nn import functional
 
-from pointkd.compress.latency import OnnxNetwork, measure_in_turns
+from pointkd.compress.latency import Latency, OnnxNetwork, measure_in_turns
 from pointkd.compress.pruning import Pruner, PruneSettings
+from pointkd.compress.run import _check_faster
+from pointkd.core.errors import ConfigError
 
 
 @pytest.mark.parametrize('kind', [Split, SharedHead, Flattened])
@@ -58,3 +60,24 @@ def test_times_are_taken_in_turns() -> None:
     assert ''.join(order) == 'ab' * 5
     assert [latency.runs for latency in found] == [3, 3]
     assert all(latency.p10_ms <= latency.median_ms <= latency.p90_ms for latency in found)
+
+
+def test_a_latency_is_reached_by_measuring() -> None:
+    """The search builds and times networks; here a network takes as many microseconds as it has parameters."""
+    network, graph = toy(Split)
+    pruner = Pruner(network, PruneSettings(multiple=1), graph=graph)
+
+    def milliseconds(candidate: nn.Module) -> float:
+        return sum(value.numel() for value in candidate.parameters()) / 1e3
+
+    dense = milliseconds(network)
+    found = pruner.ratio_for_latency(milliseconds, dense, 0.4 * dense)
+    assert found.value == pytest.approx(0.4 * dense, rel=0.1)
+    assert milliseconds(pruner.prune(found.ratio).network) == found.value
+
+
+def test_a_network_that_is_not_faster_is_refused() -> None:
+    dense, pruned = Latency(4.0, 3.9, 4.2, 9), Latency(4.1, 4.0, 4.3, 9)
+    _check_faster(pruned, dense)
+    with pytest.raises(ConfigError, match='refused, since it is not faster'):
+        _check_faster(dense, pruned)

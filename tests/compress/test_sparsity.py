@@ -8,15 +8,19 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from helpers.prunable import Chain, toy
 from helpers.toy import CONFIG
 from mmengine.optim import OptimWrapper
 from torch import nn
 
 import pointkd.engine  # noqa: F401
+from pointkd.compress import graphs
+from pointkd.compress.run import loss_gradients
 from pointkd.compress.sparsity import BINS, add_subgradient, histogram, rate, shrink
 from pointkd.compress.sparsity_hook import SparsityHook
 from pointkd.core.errors import ConfigError
 from pointkd.engine.train import train
+from pointkd.io.build import build_model
 from pointkd.io.config import load_config
 
 SCALES = [0.5, -0.3, 0.0, 1e-4, 1.2]
@@ -215,3 +219,32 @@ def test_a_resumed_run_keeps_its_histograms(tmp_path: Path) -> None:
     again = json.loads((tmp_path / 'cut' / 'sparsity.json').read_text())
     assert [entry['at'] for entry in again['history']] == [1, 2, 3, 4]
     assert whole.epoch == 4
+
+
+def test_layers_come_from_the_dependency_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network, graph = toy(Chain)
+    network.out = nn.Sequential(nn.Conv2d(24, 5, 1), nn.BatchNorm2d(5))  # an output: its scales say nothing
+    monkeypatch.setitem(graphs.KINDS, 'Chain', lambda _: graph)
+    runner = runner_of(network, SimpleNamespace(optimizer=torch.optim.SGD(network.parameters(), lr=LR)), tmp_path)
+    hook = SparsityHook()
+    hook.before_train(runner)
+    assert list(hook.scales) == ['first.1', 'second.1']
+    hook = SparsityHook(keep=['second'])
+    hook.before_train(runner)
+    assert list(hook.scales) == ['first.1']
+    network.first[1].weight.requires_grad_(False)
+    with pytest.raises(ConfigError, match='no trained batch norm'):
+        SparsityHook(keep=['second']).before_train(runner)
+
+
+def test_gradients_of_the_task_loss_on_training_data(tmp_path: Path) -> None:
+    (tmp_path / 'toy.py').write_text(CONFIG)
+    config = load_config(tmp_path / 'toy.py')
+    network = build_model(config)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    found = loss_gradients(network, config, 3)
+    assert set(found) == {name for name, _ in network.named_parameters()}
+    assert any(value.abs().max() > 0 for value in found.values())
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    with pytest.raises(ConfigError, match='at least one'):
+        loss_gradients(network, config, 0)

@@ -28,8 +28,10 @@ STOCK = {
 METHODS = ('channel-wise', 'pkd', 'fgd')
 NETS = ('retinanet/retinanet', 'faster_rcnn/faster-rcnn')
 PAIRS = [f'{net}-r18_{method}_coco.py' for net in NETS for method in METHODS]
+PAIRS.append('gfl/gfl-r18_ld_coco.py')
 WIDTH = 16  # of neck and heads in these tests
 HEADS = {
+    'gfl': ['model.bbox_head.in_channels', 'model.bbox_head.feat_channels'],
     'retinanet': ['model.bbox_head.in_channels', 'model.bbox_head.feat_channels'],
     'faster_rcnn': [
         'model.rpn_head.in_channels',
@@ -46,7 +48,8 @@ def narrow(name: str, depth: int) -> list[str]:
     stages = [4 * factor * (4 if depth > 34 else 1) for factor in (1, 2, 4, 8)]
     widths = ['model.neck.out_channels', *HEADS[name.partition('/')[0]]]
     body = ['+model.backbone.base_channels=4', '+model.backbone.stem_channels=4', f'model.neck.in_channels={stages}']
-    return [*body, *(f'{key}={WIDTH}' for key in widths)]
+    width = 4 * WIDTH if name.startswith('gfl') else WIDTH  # its group norms have 32 groups
+    return [*body, *(f'{key}={width}' for key in widths)]
 
 
 @pytest.fixture(scope='module')
@@ -81,6 +84,16 @@ def plain(value: object) -> object:
     if isinstance(value, dict):
         return {key: plain(entry) for key, entry in value.items()}
     return [plain(entry) for entry in value] if isinstance(value, list | tuple) else value
+
+
+def test_gfl_is_the_stock_net_on_another_backbone() -> None:
+    stock = load_config('mmdet::gfl/gfl_r50_fpn_1x_coco.py')
+    backbone = {'model.backbone.depth', 'model.backbone.init_cfg.checkpoint'}
+    for net, changes in (('r101', backbone), ('r18', {*backbone, 'model.neck.in_channels'})):
+        ours = config(f'gfl/gfl-{net}_coco.py')
+        blocks = ('model', 'optim_wrapper', 'param_scheduler', 'train_cfg')
+        one, other = ({block: plain(entry[block]) for block in blocks} for entry in (stock, ours))
+        assert set(differences(one, other)) == changes
 
 
 def test_faster_rcnns_student_is_the_teacher_on_another_backbone() -> None:
@@ -126,9 +139,8 @@ def test_trains_a_step(name: str, teacher_of: Callable[[str], list[str]]) -> Non
     (term,) = distiller.adapters.terms
     assert torch.isfinite(total)
     assert float(log[f'loss_{term.name}']) > 0
-    assert len([key for key in log if f'{term.name}/level_' in key]) == sum(
-        weight > 0 for weight in term.settings.levels
-    )
+    weighted = sum(weight > 0 for weight in term.settings.levels or ())
+    assert sum(f'{term.name}/level_' in key for key in log) == weighted
     trained = [value for value in distiller.parameters() if value.requires_grad]
     assert all(value.grad is not None and value.grad.isfinite().all() for value in trained)
     build_model(cfg).load_state_dict(distiller.state_dict(), strict=True)

@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmengine.optim import OptimWrapper
 from torch import nn
 
+from helpers.configs import CONFIGS
 from helpers.nets import pillars_config, whole_config
 from helpers.prunable import scramble
 from pointkd.distill.distiller import Distiller
@@ -81,12 +82,19 @@ def pointpillars() -> Config:
     return whole_config(pillars_config(16))
 
 
+def yolov8() -> Config:
+    """Return a narrow YOLOv8."""
+    scale = 'model.scale=dict(depth=0.67, width=0.25, max_channels=256)'
+    return load_config(CONFIGS / 'yolov8' / 'yolov8_n_visdrone.py', options=[scale])
+
+
 MODELS: dict[str, Callable[[], Config]] = {
     'retinanet': retinanet,
     'faster_rcnn': faster_rcnn,
     'pspnet': pspnet,
     'deeplab': deeplab,
     'pointpillars': pointpillars,
+    'yolov8': yolov8,
 }
 TAPS = {'pspnet': 'backbone[3]', 'deeplab': 'backbone[3]', 'pointpillars': 'neck[0]'}  # else the neck's first map
 

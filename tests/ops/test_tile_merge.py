@@ -115,7 +115,7 @@ def test_equal_to_a_plain_loop(seed: int, count: int, threshold: float, measure:
     boxes = torch.cat([corner, corner + torch.randint(0, 8, (count, 2), generator=random)], dim=1)
     scores = torch.randint(0, 5, (count,), generator=random) / 4
     labels, tiles = (torch.randint(0, 4, (count,), generator=random) for _ in range(2))
-    found = merge_tile_boxes(boxes, scores, labels, tiles, threshold, measure, mode)
+    found = merge_tile_boxes(boxes, scores, labels, tiles, threshold=threshold, measure=measure, mode=mode)
     expected = plain(boxes, scores, labels, tiles, (threshold, measure, mode))
     assert list(zip(*(part.tolist() for part in found), strict=True)) == expected
 

@@ -27,7 +27,7 @@ from torch.nn.functional import avg_pool2d, max_pool2d, one_hot
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from pointkd.core.files import write_text
+from pointkd.core.files import write_json
 from pointkd.distill.features import Logits
 from pointkd.distill.functional import channel_wise, pooled_edges
 from pointkd.distill.methods.base import Context
@@ -79,6 +79,16 @@ def cases(height: int, width: int, classes: int) -> dict[str, Callable[[], Any]]
     return found
 
 
+def table(result: dict[str, Any]) -> str:
+    """Return the peaks as the lines of a Markdown table."""
+    peaks = result['peak_mib']
+    lines = [f'| one image, peak MiB | {" | ".join(f"{classes} classes" for classes in peaks)} |']
+    lines.append(f'|---|{"---|" * len(peaks)}')
+    for name in next(iter(peaks.values())):
+        lines.append(f'| {name} | {" | ".join(str(column[name]) for column in peaks.values())} |')
+    return '\n'.join(lines)
+
+
 def measure(name: str, height: int, width: int, classes: int) -> dict[str, float]:
     """Return peak memory above the start (MiB) and seconds of one case, in this process."""
     torch.set_num_threads(1)
@@ -98,7 +108,7 @@ def main() -> None:
     parser.add_argument('--height', type=int, default=512)
     parser.add_argument('--width', type=int, default=1024)
     parser.add_argument('--classes', type=int, nargs='+', default=[19, 150])
-    parser.add_argument('--out', type=Path, help='JSON; printed in any case')
+    parser.add_argument('--out', type=Path, help='JSON; a table is printed in any case')
     parser.add_argument('--case', help='measure this one here and print it (used by the script itself)')
     options = parser.parse_args()
     size = options.height, options.width
@@ -124,10 +134,9 @@ def main() -> None:
         result['peak_mib'][str(classes)] = {name: round(row['mib']) for name, row in rows.items()}
         ratio = rows['mask by one_hot']['seconds'] / rows['mask']['seconds']
         result['mask_speedup'][str(classes)] = float(f'{ratio:.2g}')
-    text = json.dumps(result, indent=1) + '\n'
-    print(text)
+    print(table(result))
     if options.out:
-        write_text(options.out, text)
+        write_json(options.out, result)
 
 
 if __name__ == '__main__':

@@ -118,13 +118,16 @@ def _masks(
     place, scale = boxes.new_tensor(origin), boxes.new_tensor(cell)
     first = torch.maximum(((boxes[:, :2] - place) / scale).floor(), torch.zeros_like(limits))
     last = torch.minimum(((boxes[:, 2:] - place) / scale).ceil(), limits)  # exclusive
-    extent = last - first
-    real = ((boxes[:, 2:] > boxes[:, :2]) & (extent > 0)).all(1)
-    first, last, extent = first[real], last[real], extent[real]
-    y = torch.arange(height, device=boxes.device)[:, None, None]
-    x = torch.arange(width, device=boxes.device)[None, :, None]
-    touched = (x >= first[:, 0]) & (x < last[:, 0]) & (y >= first[:, 1]) & (y < last[:, 1])  # (H, W, M)
-    weights = torch.where(touched, 1 / extent.prod(1), 0.0)
-    foreground = weights.amax(2) if len(first) else boxes.new_zeros(size)
+    real = ((boxes[:, 2:] > boxes[:, :2]) & (last > first)).all(1)
+    edges = torch.cat([first[real], last[real]], dim=1).long().tolist()
+    foreground = torch.zeros(size)  # painted on the CPU: hundreds of small rectangles
+    for x1, y1, x2, y2 in sorted(edges, key=_cells, reverse=True):  # the smallest last, on top
+        foreground[y1:y2, x1:x2] = 1 / _cells((x1, y1, x2, y2))
     empty = foreground == 0
-    return foreground, empty.to(foreground.dtype) / empty.sum().clamp(min=1)
+    background = empty.float() / empty.sum().clamp(min=1)
+    return foreground.to(boxes.device), background.to(boxes.device)
+
+
+def _cells(edges: Sequence[int]) -> int:
+    """Return how many cells lie in x1, y1, x2, y2."""
+    return (edges[2] - edges[0]) * (edges[3] - edges[1])

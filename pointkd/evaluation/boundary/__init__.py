@@ -2,6 +2,7 @@
 
 from pointkd.evaluation.boundary.borders import VOID
 from pointkd.evaluation.boundary.counts import BoundaryCounter, BoundaryCounts, count_image
+from pointkd.evaluation.boundary.report import boundary_report, boundary_table
 from pointkd.evaluation.boundary.rules import BoundaryRules
 from pointkd.evaluation.boundary.scores import BoundaryScores, mean_defined, scores
 
@@ -11,6 +12,8 @@ __all__ = [
     'BoundaryCounts',
     'BoundaryRules',
     'BoundaryScores',
+    'boundary_report',
+    'boundary_table',
     'count_image',
     'mean_defined',
     'scores',

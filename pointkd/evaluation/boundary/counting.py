@@ -128,15 +128,21 @@ def mask_and_survey(labels, predictions, masked):  # type: ignore[no-untyped-def
         masked: (H, W) uint8, written.
 
     Returns:
-        (256,) bool, by value, of the labels; (256,) bool, of the predictions that are not masked.
+        (256,) bool, by value, of the labels; (256,) bool, of the predictions where the label is not VOID.
     """
     labelled, predicted = np.zeros(256, np.bool_), np.zeros(256, np.bool_)
-    label, prediction = labels[0, 0], predictions[0, 0]
     for y in range(labels.shape[0]):
+        own, guess, out = labels[y], predictions[y], masked[y]
         for x in range(labels.shape[1]):
-            if labels[y, x] != label or predictions[y, x] != prediction or x == 0:  # neighbours are mostly alike
-                label, prediction = labels[y, x], predictions[y, x]
+            out[x] = np.uint8(VOID) if own[x] == VOID else guess[x]
+        label, prediction = own[0], out[0]
+        labelled[label] = True
+        if label != VOID:
+            predicted[prediction] = True
+        for x in range(1, labels.shape[1]):
+            if (own[x] != label) | (out[x] != prediction):  # neighbours are mostly alike
+                label, prediction = own[x], out[x]
                 labelled[label] = True
-                predicted[prediction] |= label != VOID
-            masked[y, x] = VOID if label == VOID else prediction
+                if label != VOID:
+                    predicted[prediction] = True
     return labelled, predicted

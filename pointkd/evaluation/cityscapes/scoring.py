@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pointkd.evaluation.boundary import BoundaryCounts, BoundaryRules, mean_defined
-from pointkd.evaluation.boundary import scores as boundary_scores
+from pointkd.evaluation.boundary import boundary_report
 from pointkd.evaluation.cityscapes.counts import CityscapesCounts
 from pointkd.evaluation.cityscapes.rules import (
     CATEGORIES,
@@ -56,26 +55,9 @@ def report(counts: CityscapesCounts, with_instances: bool = True) -> Report:
     return scores | (boundary_report(counts.boundary, CLASSES) if counts.boundary else {})
 
 
-def boundary_report(counts: BoundaryCounts, classes: Sequence[str], rules: BoundaryRules | None = None) -> Report:
-    """Return the entries `boundary` and `boundary_classes` of a report, in percent, None where undefined."""
-    scores = boundary_scores(counts)
-    radii = (rules or BoundaryRules()).trimap_radii
-    trimaps = {f'{radius:g}': _mean_percent(iou) for radius, iou in zip(radii, scores.trimap_iou, strict=True)}
-    by_class = {'F': scores.f, 'boundary_IoU': scores.boundary_iou}
-    return {
-        'boundary': {'trimap_mIoU': trimaps, **{name: _mean_percent(values) for name, values in by_class.items()}},
-        'boundary_classes': {
-            name: {
-                own: None if np.isnan(value) else 100 * float(value) for own, value in zip(classes, values, strict=True)
-            }
-            for name, values in by_class.items()
-        },
-    }
-
-
 def _iou(confusion: np.ndarray, ids: list[int]) -> float | None:
     """Return TP / (TP + FP + FN) of a class or category; the columns of ignored labels do not count as false."""
-    right = confusion[np.ix_(ids, ids)].sum()
+    right = confusion[ids][:, ids].sum()
     missed = confusion[ids].sum() - right
     return _percent(right, right + missed + _false_positives(confusion, ids, ids))
 
@@ -83,7 +65,7 @@ def _iou(confusion: np.ndarray, ids: list[int]) -> float | None:
 def _false_positives(confusion: np.ndarray, ids: Sequence[int], columns: Sequence[int]) -> int:
     """Return the pixels of other evaluated classes than ids that are predicted as one of the columns."""
     others = np.setdiff1d(EVALUATED, list(ids))
-    return int(confusion[np.ix_(others, list(columns))].sum())
+    return int(confusion[others][:, list(columns)].sum())
 
 
 def _instance_scores(counts: CityscapesCounts) -> tuple[Scores, Scores]:
@@ -112,9 +94,3 @@ def _mean(scores: dict[Any, float | None]) -> float | None:
     """Return the mean of what is defined, None where nothing is."""
     defined = [value for value in scores.values() if value is not None]
     return sum(defined) / len(defined) if defined else None
-
-
-def _mean_percent(values: np.ndarray) -> float | None:
-    """Return the mean of what is not NaN, in percent, None where nothing is."""
-    mean = mean_defined(values)
-    return None if mean is None else 100 * mean

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pointkd.evaluation.boundary.report import shown, trimap_sentence
 from pointkd.evaluation.cityscapes.rules import CLASSES
 from pointkd.evaluation.cityscapes.scoring import Report
 
@@ -31,16 +32,13 @@ def table(report: Report) -> str:
     lines += [f'{"mean":<16}' + ''.join(map(_cell, means)), '', f'{"category":<16}{"IoU":>8}{"iIoU":>8}']
     lines += [f'{name:<16}' + _cell(value) for name, value in report['IoU_categories'].items()]
     lines += [f'{"mean":<16}' + _cell(report['mIoU_categories']) + _cell(report['iIoU_categories']), '']
-    lines.append(f'mAcc {_cell(report["mAcc"]).strip()}, aAcc {_cell(report["aAcc"]).strip()}')
+    lines.append(f'mAcc {shown(report["mAcc"])}, aAcc {shown(report["aAcc"])}')
     if 'boundary' in report:
-        trimaps = ', '.join(
-            f'{radius} px {_cell(v).strip()}' for radius, v in report['boundary']['trimap_mIoU'].items()
-        )
-        lines.append(f'mIoU in trimaps: {trimaps}')
+        lines.append(trimap_sentence(report))
         lines.append('F: borders within 3 px; bIoU: Boundary IoU, inner bands of 0.5 % of the diagonal')
     return '\n'.join(lines)
 
 
 def _cell(value: float | None) -> str:
     """Return a number in 8 columns."""
-    return f'{"-" if value is None else f"{value:.2f}":>8}'
+    return f'{shown(value):>8}'

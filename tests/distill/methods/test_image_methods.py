@@ -192,6 +192,7 @@ def test_ld_places_the_cells_of_a_yolo_at_its_points(tmp_path: Path) -> None:
     ('net', 'term', 'message'),
     [
         ('gfl', dict(LD_TERM, student='neck'), 'tap the head itself'),
+        ('retinanet', LD_TERM, 'RetinaHead gives 2 anchors a cell and 8 box channels, no distributions'),
         ('gfl', dict(LD_TERM, region='ring'), 'expected one of teacher, boxes'),
         ('gfl', dict(LD_TERM, ring=0.5), "not for region='teacher'"),
         ('gfl', dict(LD_TERM, region='boxes', threshold=0.1), "not for region='boxes'"),
