@@ -169,35 +169,19 @@ class YOLOv8Head(BaseDenseHead):
         points, stride = self._points(scores)
         flat_scores, flat_bins = _flat(scores).sigmoid(), _flat(bins).unflatten(2, (4, BINS))
         settings = cfg or self.test_cfg
-        return [
-            self._choose(flat_scores[number], flat_bins[number], points, stride, meta, settings, rescale, with_nms)
-            for number, meta in enumerate(batch_img_metas)
-        ]
-
-    def _choose(
-        self,
-        scores: Tensor,
-        bins: Tensor,
-        points: Tensor,
-        stride: Tensor,
-        meta: dict[str, Any],
-        cfg: Any,
-        rescale: bool,
-        with_nms: bool,
-    ) -> InstanceData:
-        """Return the boxes of one image, from scores (A, C) and bins (A, 4, 16)."""
-        chosen, labels, anchor, _ = filter_scores_and_topk(scores, cfg.score_thr, cfg.get('nms_pre', 30000))
-        boxes = decode(points[anchor], bins[anchor].softmax(2) @ self.bins, stride[anchor])
-        if rescale:
-            left, top = meta.get('pad_offset', (0, 0))
-            scale = boxes.new_tensor(tuple(meta['scale_factor']) * 2)
-            boxes = (boxes - boxes.new_tensor((left, top, left, top))) / scale
-        found = InstanceData(bboxes=boxes, scores=chosen, labels=labels)
-        found = self._bbox_post_process(found, cfg, rescale=False, with_nms=with_nms, img_meta=meta)
-        if rescale and 'ori_shape' in meta:
-            height, width = meta['ori_shape'][:2]
-            found.bboxes = found.bboxes.clamp(min=0).minimum(found.bboxes.new_tensor((width, height) * 2))
-        return found
+        results = []
+        for number, meta in enumerate(batch_img_metas):
+            chosen, labels, anchor, _ = filter_scores_and_topk(
+                flat_scores[number], settings.score_thr, settings.get('nms_pre', CHOICE['nms_pre'])
+            )
+            distances = flat_bins[number, anchor].softmax(2) @ self.bins
+            boxes = decode(points[anchor], distances, stride[anchor])
+            boxes = _to_original(boxes, meta) if rescale else boxes
+            found = InstanceData(bboxes=boxes, scores=chosen, labels=labels)
+            found = self._bbox_post_process(found, settings, with_nms=with_nms, img_meta=meta)
+            found.bboxes = _clipped(found.bboxes, meta) if rescale else found.bboxes
+            results.append(found)
+        return results
 
     def _points(self, levels: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Return the anchor points (A, 2) of maps and their strides (A, 1)."""
@@ -216,6 +200,21 @@ def _branch(in_channels: int, width: int, out_channels: int) -> Sequential:
 def _flat(levels: Sequence[Tensor]) -> Tensor:
     """Return the maps (N, C, H_i, W_i) of all levels as rows (N, A, C)."""
     return torch.cat([level.flatten(2).transpose(1, 2) for level in levels], dim=1)
+
+
+def _to_original(boxes: Tensor, meta: dict[str, Any]) -> Tensor:
+    """Return boxes (K, 4) of the network's input in pixels of the image that it was made from."""
+    left, top = meta.get('pad_offset', (0, 0))
+    scale = boxes.new_tensor(tuple(meta['scale_factor']) * 2)
+    return (boxes - boxes.new_tensor((left, top, left, top))) / scale
+
+
+def _clipped(boxes: Tensor, meta: dict[str, Any]) -> Tensor:
+    """Return boxes (K, 4) cut at the borders of the original image, where its size is known."""
+    if 'ori_shape' not in meta:
+        return boxes
+    height, width = meta['ori_shape'][:2]
+    return boxes.clamp(min=0).minimum(boxes.new_tensor((width, height) * 2))
 
 
 def _objects(instances: Sequence[InstanceData], like: Tensor) -> Objects:
