@@ -108,3 +108,14 @@ def test_complexity(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert set(result['parts']) == {'backbone', 'decode_head', 'auxiliary_head'}
     assert result['parts']['auxiliary_head']['macs'] == 0
     assert result['macs'] == result['parts']['backbone']['macs'] + result['parts']['decode_head']['macs']
+
+
+def test_benchmark(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ['benchmark', str(folder / 'export'), '--runs', '1', '--threads', '1']
+    assert main([*arguments, '--points', str(folder / 'images'), '--json', str(tmp_path / 'times.json')]) == 0
+    printed = capsys.readouterr().out
+    for word in ('2 images of 70 x 110', 'prepare', 'onnxruntime f32', 'pytorch f32'):
+        assert word in printed
+    results = json.loads((tmp_path / 'times.json').read_text())
+    assert results['images'] == {'count': 2, 'size': [70, 110]}
+    assert set(results['exports'][0]['timings']['pytorch f32']) == {'voxelize', 'network', 'decode', 'total'}
