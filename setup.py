@@ -15,7 +15,7 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.11,<3.12',  # spconv-cu120 has wheels for Linux x86-64 up to 3.11 only
     packages=find_packages(include=['pointkd', 'pointkd.*']),
-    package_data={'pointkd': ['py.typed', 'report/*.css', 'report/*.js']},
+    package_data={'pointkd': ['py.typed', 'report/*.css', 'report/*.js', 'datasets/synthetic_aerial/*.json']},
     install_requires=['numpy>=1.26,<2', 'numba>=0.60', 'onnxruntime>=1.18', 'matplotlib>=3.8'],
     extras_require={
         'train': [

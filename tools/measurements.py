@@ -84,6 +84,27 @@ def kitti_eval(content: dict[str, Any]) -> str:
     return markdown(header, rows)
 
 
+def cityscapes_eval(content: dict[str, Any]) -> str:
+    """The Cityscapes evaluation beside the official script's plain Python path."""
+    titles = {
+        'pointkd': 'pointkd, with boundary metrics',
+        'pointkd_official': 'pointkd, the official numbers',
+        'pointkd_one_thread': 'the same, one thread',
+        'official': 'cityscapesScripts, plain Python path',
+    }
+    keys = ('evaluation_s', 'processor_s')
+    medians = {name: [statistics.median(entry[key]) for key in keys] for name, entry in content['contenders'].items()}
+    rows = []
+    for name, values in medians.items():
+        faster = [f'{theirs / own:.1f}' for own, theirs in zip(values, medians.get('official', values), strict=True)]
+        cells = [cell for value, ratio in zip(values, faster, strict=True) for cell in (f'{value:.2f}', ratio)]
+        difference = f'{content["contenders"][name]["largest_difference"]:.1g}' if name == 'official' else ''
+        rows.append([titles[name], *cells, difference])
+    ratio = 'times as fast as the official'
+    header = [f'{content["images"]} images', 'wall, s', ratio, 'processor, s', ratio, 'largest difference, points']
+    return f'{markdown(header, rows)}\n\n{content["cores"]} cores; from the list of files to the scores.'
+
+
 def knn(content: dict[str, Any]) -> str:
     """Time and memory of nearest neighbours."""
     rows = [
@@ -185,6 +206,12 @@ MEASUREMENTS = [
     Measurement('kitti_mini', 'A few KITTI frames', 'python tools/overfit_kitti.py --root DIR --out OUT', kitti_mini),
     Measurement('kitti_eval_full_a', 'KITTI evaluation, 3,769 frames', EVALUATION, kitti_eval),
     Measurement('kitti_eval_full_c', "KITTI evaluation, a real network's 123,613 detections", EVALUATION, kitti_eval),
+    Measurement(
+        'cityscapes_eval',
+        'Cityscapes evaluation',
+        'python tools/benchmarks/cityscapes_eval.py --official PYTHON --out OUT',
+        cityscapes_eval,
+    ),
     Measurement(
         'distillation_overhead',
         'What distillation costs',

@@ -59,7 +59,7 @@ train_dataloader = dict(
     dataset=dict(
         type='MultiImageMixDataset',
         dataset=dict(
-            type='CocoDataset',
+            type='VisDroneDataset',
             data_root=data_root,
             metainfo=metainfo,
             ann_file='visdrone_train.json',
@@ -80,7 +80,7 @@ val_dataloader = dict(
     drop_last=False,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type='CocoDataset',
+        type='VisDroneDataset',
         data_root=data_root,
         metainfo=metainfo,
         ann_file='visdrone_val.json',
@@ -90,7 +90,5 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = val_dataloader
-val_evaluator = dict(
-    type='CocoMetric', ann_file=data_root + 'visdrone_val.json', metric='bbox', proposal_nums=(100, 1, 10)
-)
+val_evaluator = dict(type='VisDroneMetric', ann_file=data_root + 'visdrone_val.json')
 test_evaluator = val_evaluator

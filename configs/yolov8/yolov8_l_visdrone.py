@@ -4,5 +4,5 @@ _base_ = [
     '../_base_/schedules/yolov8-500e.py',
     '../_base_/runtime_2d.py',
 ]
-model = dict(scale='l', bbox_head=dict(num_classes=10))
+model = dict(scale='l', bbox_head=dict(num_classes=10), test_cfg=dict(max_per_img=500))
 train_dataloader = dict(dataset=dict(pipeline={{_base_.augmentation_l}}))

@@ -4,4 +4,4 @@ _base_ = [
     '../_base_/schedules/yolov8-500e.py',
     '../_base_/runtime_2d.py',
 ]
-model = dict(scale='n', bbox_head=dict(num_classes=10))
+model = dict(scale='n', bbox_head=dict(num_classes=10), test_cfg=dict(max_per_img=500))

@@ -1,4 +1,4 @@
-"""`pointkd benchmark`: times of exported detectors in PyTorch, ONNX Runtime and OpenVINO, stage by stage."""
+"""`pointkd benchmark`: times of exported nets in PyTorch, ONNX Runtime and OpenVINO, stage by stage."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import os
 import sys
 from typing import Any
 
-HELP = 'time exported detectors in PyTorch, ONNX Runtime and OpenVINO, in turns and stage by stage'
+HELP = 'time exported nets in PyTorch, ONNX Runtime and OpenVINO, in turns and stage by stage'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument('exports', nargs='+', metavar='EXPORT', help='folder written by `pointkd export`')
-    parser.add_argument('--points', metavar='DIR', help='folder with *.bin clouds, or a KITTI root; default: made up')
+    parser.add_argument(
+        '--points', metavar='DIR', help='folder with *.bin clouds (or a KITTI root), or with images; default: made up'
+    )
     parser.add_argument('--runs', type=int, default=30, help='timed runs of each (default 30)')
     parser.add_argument('--threads', type=int, default=None, help='threads of each (default: the cores)')
     parser.add_argument('--checkpoint', help='weights for PyTorch (default: the file that the export was made from)')
@@ -43,14 +45,19 @@ def run(args: argparse.Namespace) -> None:
 def table(results: dict[str, Any]) -> str:
     """Return the results as text: median (90th percentile) in milliseconds."""
     machine = results['machine']
+    if 'images' in results:
+        size = ' x '.join(str(side) for side in results['images']['size'])
+        inputs, first = f'{results["images"]["count"]} images of {size}', 'prepare'
+    else:
+        inputs = f'{results["clouds"]["count"]} clouds of {results["clouds"]["points_median"]} points (median)'
+        first = 'voxelise'
     lines = [
-        f'{machine["processor"]}, {machine["threads"]} threads, {results["runs"]} runs, '
-        f'{results["clouds"]["count"]} clouds of {results["clouds"]["points_median"]} points (median)',
+        f'{machine["processor"]}, {machine["threads"]} threads, {results["runs"]} runs, {inputs}',
         'milliseconds, median (90th percentile)',
     ]
     for export in results['exports']:
         lines.append(f'\n{export["export"]}  ({export["params"]:,} parameters)')
-        lines.append(f'  {"":<18}{"total":>17}{"voxelise":>17}{"network":>17}{"decode":>17}')
+        lines.append(f'  {"":<18}{"total":>17}{first:>17}{"network":>17}{"decode":>17}')
         for name, stages in export['timings'].items():
             cells = [
                 f'{stages[stage]["median_ms"]:.1f} ({stages[stage]["p90_ms"]:.1f})'

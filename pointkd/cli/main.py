@@ -1,13 +1,15 @@
 """`pointkd VERB ...`: finds the verb's module, parses its arguments, runs it.
 
 A verb is a module of this package with `HELP` (one line), `add_arguments(parser)` and `run(args) -> int | None`. It
-imports what is heavy inside `run`, so that `pointkd evaluate` starts without torch. A new verb is a new file.
+imports what is heavy inside `run`, so that `pointkd evaluate` starts without torch. A new verb is a new file; a verb
+that is a word of Python has its module with an underscore behind (`import_`).
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import keyword
 import os
 import pkgutil
 import sys
@@ -28,12 +30,15 @@ os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 def verbs() -> list[str]:
     """Return the names of the verbs, as typed (`create-data`)."""
     names = (module.name for module in pkgutil.iter_modules(pointkd.cli.__path__))
-    return sorted(name.replace('_', '-') for name in names if name not in NOT_VERBS and not name.startswith('_'))
+    return sorted(
+        name.removesuffix('_').replace('_', '-') for name in names if name not in NOT_VERBS and not name.startswith('_')
+    )
 
 
 def verb_module(verb: str) -> ModuleType:
     """Import the module of a verb."""
-    return importlib.import_module('pointkd.cli.' + verb.replace('-', '_'))
+    name = verb.replace('-', '_')
+    return importlib.import_module(f'pointkd.cli.{name}_' if keyword.iskeyword(name) else f'pointkd.cli.{name}')
 
 
 def overview() -> str:

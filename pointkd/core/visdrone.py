@@ -73,25 +73,31 @@ def read_lines(path: str | Path) -> list[str]:
     return [line for line in _read_text(path).splitlines() if line.strip()]
 
 
-def write_results(path: str | Path, boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray) -> None:
-    """Write a result file, by falling score, as the benchmark asks for.
+def result_rows(boxes: np.ndarray, scores: np.ndarray, categories: np.ndarray) -> np.ndarray:
+    """Return detections as rows of a result file, as the benchmark asks for them.
 
     Args:
-        path: file to write.
-        boxes: (N, 4) x1, y1, x2, y2 in pixels; written as corner and size, 2 decimals.
-        scores: (N,) written with 6 decimals.
-        classes: (N,) index in `CLASSES`.
+        boxes: (N, 4) x1, y1, x2, y2, pixels.
+        scores: (N,).
+        categories: (N,) numbers of `CATEGORIES`.
+
+    Returns:
+        (N, 8) float64 by falling score; boxes rounded to 2 decimals, scores to 6, so that the file holds these numbers.
     """
-    lines = []
-    for row in np.argsort(-scores, kind='stable'):
-        x1, y1, x2, y2 = boxes[row]
-        lines.append(f'{x1:.2f},{y1:.2f},{x2 - x1:.2f},{y2 - y1:.2f},{scores[row]:.6f},{classes[row] + 1},-1,-1\n')
-    write_text(path, ''.join(lines))
+    rows = np.full((len(scores), COLUMNS), -1.0)
+    rows[:, [X, Y]] = boxes[:, :2]
+    rows[:, [WIDTH, HEIGHT]] = boxes[:, 2:] - boxes[:, :2]
+    rows[:, :SCORE] = rows[:, :SCORE].round(2)
+    rows[:, SCORE], rows[:, CATEGORY] = np.asarray(scores, dtype=np.float64).round(6), categories
+    return rows[np.argsort(-np.asarray(scores), kind='stable')]
 
 
-def write_labels(path: str | Path, rows: np.ndarray) -> None:
-    """Write a label file of (N, 8) whole numbers."""
-    write_text(path, ''.join(','.join(str(int(value)) for value in row) + '\n' for row in rows))
+def write_rows(path: str | Path, rows: np.ndarray) -> None:
+    """Write a label or result file of (N, 8) rows, so that `read_rows` gives the same numbers."""
+    lines = (
+        ','.join(str(int(value)) if value == int(value) else repr(value) for value in row) for row in rows.tolist()
+    )
+    write_text(path, ''.join(f'{line}\n' for line in lines))
 
 
 def _wrong_row(line: str, columns: int) -> str | None:

@@ -17,6 +17,7 @@ class TeacherConfig:
 
     Attributes:
         config: path of the teacher's config; relative to the student's config file, else to the working directory.
+            `package::file` names a stock one, `mmdet::retinanet/retinanet_r101_fpn_1x_coco.py`.
         checkpoint: path of its weights, looked for in the same places.
         options: overrides for its config, as `--cfg-options`.
         allow_other_classes: accept a class list that differs from the student's (for features only).

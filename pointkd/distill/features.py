@@ -301,15 +301,20 @@ class Distributions(_Samples):
                 raise ShapeError(f'Distributions.{name}: expected {shape}, got {tuple(getattr(self, name).shape)}')
 
     @classmethod
-    def of_maps(cls, scores: Sequence[Tensor], sides: Sequence[Tensor], grids: Sequence[Grid]) -> Distributions:
+    def of_maps(
+        cls, scores: Sequence[Tensor], sides: Sequence[Tensor], grids: Sequence[Grid], offset: float = 0.5
+    ) -> Distributions:
         """Join the maps of a head's levels.
 
         Args:
             scores: (N, C, H, W) class scores, one anchor a cell.
             sides: (N, 4 * B, H, W).
             grids: of each level, pixels.
+            offset: where in a cell its distances start, as a part of the cell (0 the upper left corner).
         """
-        centres = [grid.centres(_cells_of(maps))[:, :2] for maps, grid in zip(sides, grids, strict=True)]
+        centres = [
+            grid.centres(_cells_of(maps) + (offset - 0.5))[:, :2] for maps, grid in zip(sides, grids, strict=True)
+        ]
         strides = [torch.full_like(cells[:, 0], grid.cell[0]) for cells, grid in zip(centres, grids, strict=True)]
         joined = [torch.cat([maps.flatten(2) for maps in levels], 2).transpose(1, 2) for levels in (sides, scores)]
         return cls(joined[0], joined[1], torch.cat(centres), torch.cat(strides), tuple(sides))

@@ -14,6 +14,7 @@ from torch import Tensor
 from pointkd.core.errors import DataError
 
 _NO_LABELS = 'label maps: expected data samples with `gt_sem_seg`, got {}; {}'
+_NO_BOXES = 'boxes: expected data samples with `gt_instances` or `gt_instances_3d`, got {}; {}'
 
 
 def label_maps(data_samples: list[Any] | None, like: Tensor) -> Tensor:
@@ -62,3 +63,43 @@ def _label_map(sample: Any) -> Tensor:
     if labels.ndim != 2:
         raise DataError(f'label maps: expected (1, H, W) or (H, W) labels, got {tuple(labels.shape)}')
     return labels
+
+
+def box_lists(data_samples: list[Any] | None, like: Tensor) -> list[Tensor]:
+    """Return the boxes of each sample, upright rectangles.
+
+    Args:
+        data_samples: of the context, one a sample.
+        like: a feature of the batch (N, ...); the boxes go to its device.
+
+    Returns:
+        N tensors (M, 4) float32 x1, y1, x2, y2: pixels of the padded input for images; metres in the LiDAR frame, the
+        bird's-eye rectangle nearest to each box, for clouds.
+
+    Raises:
+        DataError: no boxes, or another number of data samples than of samples.
+    """
+    if data_samples is None:
+        raise DataError(_NO_BOXES.format('none', 'this method needs ground truth, use it in training only'))
+    if len(data_samples) != len(like):
+        raise DataError(
+            f'boxes: expected those of {len(like)} samples, got {len(data_samples)}; '
+            'tap a layer that sees whole samples'
+        )
+    return [_boxes(sample).to(like.device, torch.float32) for sample in data_samples]
+
+
+def _boxes(sample: Any) -> Tensor:
+    """Return the rectangles (M, 4) of one data sample of mmdet or mmdet3d."""
+    instances = getattr(sample, 'gt_instances', None)
+    boxes = getattr(instances, 'bboxes', None) if instances is not None else None
+    if boxes is None:
+        instances = getattr(sample, 'gt_instances_3d', None)
+        boxes = getattr(getattr(instances, 'bboxes_3d', None), 'nearest_bev', None)
+    boxes = getattr(boxes, 'tensor', boxes)  # mmdet's box types hold theirs as `tensor`
+    if not isinstance(boxes, Tensor):
+        hint = 'give the pipeline LoadAnnotations with boxes, or use a method that needs none'
+        raise DataError(_NO_BOXES.format(f'a {type(sample).__name__} without them', hint))
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        raise DataError(f'boxes: expected upright rectangles (M, 4), got {tuple(boxes.shape)}')
+    return boxes

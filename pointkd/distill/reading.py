@@ -92,7 +92,7 @@ class Reader:
         value, call = recording.take(tap)
         where, image = f'{recording.network_name} tap {tap}', recording.image_size
         if kinds == (Distributions,):
-            return [self._distributions(value, image, where)]
+            return [self._distributions(value, tap, image, where)]
         logits = Logits in kinds and not {Map, Voxels, Points} & set(kinds)
         if logits and isinstance(value, (list, tuple)) and value and isinstance(value[0], (list, tuple)):
             value = value[0]  # a dense head's raw output: class scores come first
@@ -142,7 +142,7 @@ class Reader:
             return self.space.map_grid(height, width)
         return image_grid((height, width), image) if image else None
 
-    def _distributions(self, value: Any, image: tuple[int, int] | None, where: str) -> Distributions:
+    def _distributions(self, value: Any, tap: Tap, image: tuple[int, int] | None, where: str) -> Distributions:
         """Return the box sides of a dense head's raw output: a list of class maps, then a list of box maps."""
         lists = value[:2] if isinstance(value, (list, tuple)) and len(value) >= 2 else ()
         if not lists or not all(isinstance(maps, (list, tuple)) and len(maps) == len(lists[0]) for maps in lists):
@@ -154,7 +154,16 @@ class Reader:
             raise ConfigError(f'{where}: box sides as distributions are known of image nets only')
         scores, sides = lists
         grids = [image_grid((maps.shape[2], maps.shape[3]), image) for maps in sides]
-        return Distributions.of_maps(scores, sides, grids)
+        head = self.modules[tap.module]
+        anchors = int(getattr(head, 'num_base_priors', 1))
+        if anchors != 1 or sides[0].shape[1] < 8 or sides[0].shape[1] % 4:
+            raise ConfigError(
+                f'{where}: {type(head).__name__} gives {anchors} anchors a cell and {sides[0].shape[1]} box channels, '
+                'no distributions of four sides (as GFL and YOLOv8 do)'
+            )
+        generator = getattr(head, 'prior_generator', None)
+        offset = getattr(generator, 'center_offset', getattr(generator, 'offset', 0.5))  # of anchors or of points
+        return Distributions.of_maps(scores, sides, grids, offset)
 
     def _logits(self, values: Any, tap: Tap, image: tuple[int, int] | None, where: str) -> Any:
         """Return class scores with the number of classes of the module or of the head around it; others as they are."""

@@ -16,7 +16,7 @@ from pointkd.distill.inputs import image_size
 from pointkd.distill.reading import Reader
 from pointkd.distill.taps import Recording, Tap, record
 from pointkd.io.build import build_model
-from pointkd.io.config import load_config
+from pointkd.io.config import find_config, load_config
 from pointkd.io.metainfo import read_labels
 
 
@@ -59,7 +59,8 @@ class Teacher:
             ConfigError: a file does not exist.
             CheckpointError: the weights belong to another network.
         """
-        path = find_file(settings.config, beside, 'distill.teacher.config')
+        stock = '::' in settings.config  # a config of an installed package
+        path = find_config(settings.config) if stock else find_file(settings.config, beside, 'distill.teacher.config')
         weights = find_file(settings.checkpoint, beside, 'distill.teacher.checkpoint')
         config = load_config(path, pretrained=False, options=settings.options)
         try:

@@ -56,6 +56,8 @@ class DistillationTerm(nn.Module):
         self.connectors, self.methods = nn.ModuleList(), nn.ModuleList()
         for student, teacher in self._chosen(pairs):
             self._check_kind(student)
+            if self.kind.matches:
+                match(student, teacher)  # what can not be compared is said here, not in the first step
             widths = Widths(student.width, teacher.width)
             if self.settings.connector and not self.kind.connects_with(self.own):
                 raise ConfigError(

@@ -10,11 +10,16 @@ prepare()
 # What registers itself: data wrappers, loops, hooks, optimiser wrappers, metrics, the Distiller.
 for _module in (
     'pointkd.compress.sparsity_hook',
+    'pointkd.datasets.camvid',
     'pointkd.datasets.kitti_layout',
     'pointkd.datasets.robust',
     'pointkd.datasets.seeded',
+    'pointkd.datasets.visdrone.dataset',
     'pointkd.distill.distiller',
+    'pointkd.models.sliced_detector',
     'pointkd.engine.bad_frames',
+    'pointkd.engine.boundary_metric',
+    'pointkd.engine.cityscapes_metric',
     'pointkd.engine.finite',
     'pointkd.engine.kitti_metric',
     'pointkd.engine.last_checkpoint',
@@ -22,6 +27,7 @@ for _module in (
     'pointkd.engine.precision',
     'pointkd.engine.runner',
     'pointkd.engine.teacher_check',
+    'pointkd.engine.visdrone_metric',
     'pointkd.engine.yolo_recipe',
 ):
     if importlib.util.find_spec(_module):

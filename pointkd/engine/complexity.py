@@ -24,6 +24,7 @@ from torch.utils.hooks import RemovableHandle
 from pointkd.core.errors import ConfigError, DataError
 from pointkd.io.build import build_model
 from pointkd.io.dummy import dummy_batch
+from pointkd.io.images import resized_to
 
 CONV_2D, MATRIX, SPARSE, OTHER = 'conv2d', 'matrix', 'sparse', 'other'
 
@@ -131,20 +132,6 @@ def counting(model: nn.Module) -> Iterator[Counter[tuple[str, str]]]:
     finally:
         for handle in handles:
             handle.remove()
-
-
-def resized_to(config: Config) -> tuple[int, int]:
-    """Return height and width of the image that a config's test pipeline makes.
-
-    Raises:
-        ConfigError: the pipeline does not say.
-    """
-    pipeline = config.get('test_pipeline') or []
-    for step in pipeline:
-        scale = step.get('scale') or step.get('img_scale')
-        if step.get('type') in ('Resize', 'Letterbox') and isinstance(scale, list | tuple) and len(scale) == 2:
-            return int(scale[1]), int(scale[0])
-    raise ConfigError(f'{config.filename}: no Resize (or Letterbox) with a scale in test_pipeline; give the image size')
 
 
 class _MacCounter(TorchDispatchMode):

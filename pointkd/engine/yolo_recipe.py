@@ -60,12 +60,12 @@ class WarmUpThenLinear(LRSchedulerMixin, _ParamScheduler):
 
     @classmethod
     def build_iter_from_epoch(
-        cls, *args: Any, warm_up: float, begin: int = 0, end: int = INF, epoch_length: int, **settings: Any
+        cls, optimizer: Any, *, warm_up: float, begin: int = 0, end: int = INF, epoch_length: int, **settings: Any
     ) -> WarmUpThenLinear:
         """Return the schedule in iterations from one in epochs (mmengine calls it for `convert_to_iter_based`)."""
         settings['by_epoch'] = False
         first, last = int(begin * epoch_length), INF if end == INF else int(end * epoch_length)
-        return cls(*args, warm_up=warm_up * epoch_length, begin=first, end=last, **settings)
+        return cls(optimizer, warm_up=warm_up * epoch_length, begin=first, end=last, **settings)
 
     def _get_value(self) -> list[float]:
         """Return the rate of each group at this step."""

@@ -18,7 +18,8 @@ def kernel(function: Function) -> Function:
     """Compile a function at its first call and keep the machine code for later processes.
 
     The code lies in `__pycache__` beside the source, or in the user's cache folder where that can't be written. Where
-    neither can, the function is compiled anew in each process. Division by zero gives infinity or NaN, as in C.
+    neither can, the function is compiled anew in each process. Division by zero gives infinity or NaN, as in C. Other
+    threads run on meanwhile.
 
     Args:
         function: plain Python over numbers and numpy arrays.
@@ -27,6 +28,6 @@ def kernel(function: Function) -> Function:
         The compiled function, with the same arguments.
     """
     try:
-        return numba.njit(cache=True, error_model='numpy')(function)
+        return numba.njit(cache=True, error_model='numpy', nogil=True)(function)
     except RuntimeError:  # numba: no locator available, i.e. no folder to write to
-        return numba.njit(error_model='numpy')(function)
+        return numba.njit(error_model='numpy', nogil=True)(function)

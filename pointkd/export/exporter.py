@@ -23,11 +23,15 @@ from pointkd.export.describe import (
     parameter_count,
     versions,
 )
+from pointkd.export.detection import export_images, is_image_config
 from pointkd.export.eager import EagerDetector
 from pointkd.export.graph import PillarGraph
+from pointkd.export.image_parity import ImageParity
 from pointkd.export.onnx_file import OPSET, sample_pillars, write_onnx
 from pointkd.export.parity import Parity, measure_parity
-from pointkd.export.support import check_exportable
+from pointkd.export.segmentation import export_segmentor
+from pointkd.export.segmentation_parity import SegmentationParity
+from pointkd.export.support import check_exportable, is_a
 from pointkd.export.tensorrt import SCRIPT, build_engine, write_script
 from pointkd.io.build import build_model
 from pointkd.io.config import load_config
@@ -47,21 +51,24 @@ def export(
     *,
     target: str = 'onnx',
     verify_data: str | Path = 'synthetic',
-) -> Parity:
-    """Export a PointPillars, after proof that ONNX Runtime gives PyTorch's boxes.
+    image_size: tuple[int, int] | None = None,
+) -> Parity | SegmentationParity | ImageParity:
+    """Export a net, after proof that ONNX Runtime gives PyTorch's boxes, labels or outputs.
 
-    Writes model.onnx, model.json (every constant), parity.json and build_engine.sh; for TensorRT the engine too.
-    Nothing takes its final name before the proof: a failed export leaves what stood there.
+    PointPillars and segmentation nets: writes model.onnx, model.json (every constant), parity.json and build_engine.sh;
+    for TensorRT the engine too. Image detectors of one stage: model.onnx, model.json and parity.json. Nothing takes
+    its final name before the proof: a failed export leaves what stood there.
 
     Args:
         config: config file, or a loaded config.
         checkpoint: its trained weights.
         out_dir: folder, created.
         target: 'onnx' or 'tensorrt'.
-        verify_data: folder with point files to compare on, or 'synthetic' for made-up clouds.
+        verify_data: folder with point files (or images) to compare on, or 'synthetic' for made-up ones.
+        image_size: height, width, for image detectors; by default what the test pipeline resizes to.
 
     Returns:
-        How near the boxes are.
+        How near the boxes (labels, outputs) are.
 
     Raises:
         ExportError: the detector can't be exported, or the boxes differ (the stage is named).
@@ -71,7 +78,15 @@ def export(
     if target not in ('onnx', 'tensorrt'):
         raise ConfigError(f"target {target!r}: choose 'onnx' or 'tensorrt'")
     settings = config if isinstance(config, Config) else load_config(config, pretrained=False)
+    if is_image_config(settings):
+        if target != 'onnx':
+            raise ConfigError('--to tensorrt: not for image detectors so far; build the engine from the ONNX file')
+        return export_images(settings, checkpoint, out_dir, image_size=image_size, verify_data=verify_data)
+    if image_size:
+        raise ConfigError('--image-size: only for image detectors')
     model = build_model(settings, checkpoint)
+    if is_a(model, 'BaseSegmentor') and hasattr(model, 'decode_head'):
+        return export_segmentor(model, settings, checkpoint, out_dir, target, verify_data)
     check_exportable(model)
     out = Path(out_dir)
     out.mkdir(parents=True, exist_ok=True)

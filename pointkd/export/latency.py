@@ -1,4 +1,4 @@
-"""How long an exported detector takes, stage by stage, in PyTorch and in the runtimes, measured in turns."""
+"""How long an exported net takes, stage by stage, in PyTorch and in the runtimes, measured in turns."""
 
 from __future__ import annotations
 
@@ -12,18 +12,22 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pointkd.core.errors import CheckpointError, PointKDError, StackError
+from pointkd.core.errors import CheckpointError, ConfigError, PointKDError, StackError
 from pointkd.core.files import sha256
 from pointkd.export.clouds import made_up_clouds, read_clouds
+from pointkd.export.images import made_up_images, read_images
 from pointkd.runtime.detector import Detector
-from pointkd.runtime.sidecar import read_side_car
+from pointkd.runtime.segmentation import SegmentationSideCar, is_segmentation, read_segmentation
+from pointkd.runtime.segmenter import Segmenter
+from pointkd.runtime.sidecar import SideCar, read_side_car
 
 STAGES = ('voxelize', 'network', 'decode')
 RUNTIMES = (('onnxruntime', 'f32'), ('openvino', 'f32'), ('openvino', 'bf16'))
 EAGER = 'pytorch f32'
 BUSY = 0.5  # load average before the start above which other work disturbs the times
 WARM_UP = 3
-CLOUDS = 5  # timed one after the other
+CLOUDS = 5  # or images, timed one after the other
+IMAGE = (1024, 512)  # width and height of made-up images where an export resizes none
 
 
 class Stages(Protocol):
@@ -37,6 +41,25 @@ class Stages(Protocol):
 
     def decode(self, maps: Any, batch: Any) -> Any:
         """Head maps to boxes."""
+
+
+class ImageStages:
+    """A segmentation net under the names of a detector's stages; `voxelize` prepares the image."""
+
+    def __init__(self, net: Any) -> None:
+        self.net = net
+
+    def voxelize(self, image: np.ndarray) -> Any:
+        """Image to input."""
+        return self.net.prepare(image)
+
+    def network(self, batch: Any) -> Any:
+        """Input to labels or class scores."""
+        return self.net.network(batch)
+
+    def decode(self, output: Any, batch: Any) -> Any:
+        """Labels or class scores to a mask."""
+        return self.net.decode(output, batch)
 
 
 @dataclass
@@ -76,34 +99,34 @@ def benchmark(
 
     Args:
         export_dirs: folders that `pointkd export` wrote.
-        points: folder with clouds; by default made-up ones.
+        points: folder with clouds, or with images for segmentation nets; by default made-up ones.
         runs: timed runs of each.
         threads: each may use; by default the cores of this process.
         checkpoint: weights for PyTorch; by default the file that each export was made from.
 
     Returns:
-        `machine`, `clouds`, `runs`, and for each of `exports` its `params`, `timings` by runtime and stage
+        `machine`, `clouds` or `images`, `runs`, and for each of `exports` its `params`, `timings` by runtime and stage
         ('voxelize', 'network', 'decode', 'total': median and 90th percentile in milliseconds) and what was `left_out`.
 
     Raises:
         ExportError: an export is missing or damaged.
-        DataError: there are no clouds.
+        ConfigError: exports of detectors and of segmentation nets at once.
+        DataError: there are no clouds or images.
     """
     threads = threads or len(os.sched_getaffinity(0))
     surroundings = machine(threads)
-    side_cars = [read_side_car(folder) for folder in export_dirs]
-    voxels = side_cars[0].voxels
-    clouds = read_clouds(points, voxels.columns, CLOUDS) if points else made_up_clouds(voxels, CLOUDS)
+    side_cars = [read_any(folder) for folder in export_dirs]
+    inputs, described = _inputs(side_cars, points)
     detectors: dict[tuple[str, str], Stages] = {}
     left_out = []
     for folder in export_dirs:
         opened, reasons = open_detectors(folder, checkpoint=checkpoint, threads=threads)
         detectors |= {(str(folder), name): detector for name, detector in opened.items()}
         left_out.append(reasons)
-    timings = measure(detectors, clouds, runs)
+    timings = measure(detectors, inputs, runs)
     return {
         'machine': surroundings,
-        'clouds': {'count': len(clouds), 'points_median': int(np.median([len(cloud) for cloud in clouds]))},
+        **described,
         'runs': runs,
         'exports': [
             {
@@ -115,6 +138,28 @@ def benchmark(
             for folder, side_car, reasons in zip(export_dirs, side_cars, left_out, strict=True)
         ],
     }
+
+
+def read_any(export_dir: str | Path) -> SideCar | SegmentationSideCar:
+    """Read the side-car of an export of either kind."""
+    return read_segmentation(export_dir) if is_segmentation(export_dir) else read_side_car(export_dir)
+
+
+def _inputs(
+    side_cars: Sequence[SideCar | SegmentationSideCar], folder: str | Path | None
+) -> tuple[list[np.ndarray], dict[str, Any]]:
+    """Return the clouds or images to time with, and what the results say of them."""
+    first = side_cars[0]
+    if len({type(side_car) for side_car in side_cars}) > 1:
+        raise ConfigError('detectors and segmentation nets can not be timed together: they take other inputs')
+    if isinstance(first, SegmentationSideCar):
+        width, height = first.image.resize or IMAGE
+        images = read_images(folder, CLOUDS) if folder else made_up_images(CLOUDS, (height, width))
+        return images, {'images': {'count': len(images), 'size': list(images[0].shape[:2])}}
+    voxels = first.voxels
+    clouds = read_clouds(folder, voxels.columns, CLOUDS) if folder else made_up_clouds(voxels, CLOUDS)
+    median = int(np.median([len(cloud) for cloud in clouds]))
+    return clouds, {'clouds': {'count': len(clouds), 'points_median': median}}
 
 
 def open_detectors(
@@ -178,7 +223,7 @@ def open_eager(export_dir: str | Path, checkpoint: str | Path | None, threads: i
     """
     if importlib.util.find_spec('torch') is None or importlib.util.find_spec('mmdet3d') is None:
         raise StackError("PyTorch and mmdet3d are not installed: `pip install 'pointkd[train]'`")
-    side_car = read_side_car(export_dir)
+    side_car = read_any(export_dir)
     weights = Path(checkpoint or side_car.checkpoint.file)
     if not weights.is_file():
         raise CheckpointError(f'{weights}: the checkpoint of this export is not there; give it with --checkpoint')
@@ -192,7 +237,12 @@ def open_eager(export_dir: str | Path, checkpoint: str | Path | None, threads: i
 
     torch.set_num_threads(threads)
     config = Config.fromstring(side_car.config, file_format='.py')
-    return EagerDetector(build_model(config, weights), config)
+    model = build_model(config, weights)
+    if isinstance(side_car, SegmentationSideCar):
+        from pointkd.export.segmentation_eager import EagerSegmenter
+
+        return ImageStages(EagerSegmenter(model, config))
+    return EagerDetector(model, config)
 
 
 def processor() -> str:
@@ -217,6 +267,8 @@ def machine(threads: int) -> dict[str, Any]:
 
 def _opener(export_dir: str | Path, backend: str, precision: str, threads: int) -> Callable[[], Stages]:
     """Return a function that loads an export in one runtime."""
+    if is_segmentation(export_dir):
+        return lambda: ImageStages(Segmenter(export_dir, backend, precision, threads=threads))
     return lambda: Detector(export_dir, backend, precision, threads=threads)
 
 

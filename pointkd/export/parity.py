@@ -91,6 +91,9 @@ class Parity:
     network: dict[str, float] = field(default_factory=lambda: dict.fromkeys(HeadMaps._fields, 0.0))
     decode: Difference = field(default_factory=Difference)
 
+    def __str__(self) -> str:
+        return f'{self.clouds} clouds, {self.result}'
+
     def to_json(self) -> dict[str, Any]:
         """Return the content of parity.json; the result's fields stand at the top."""
         tolerances = {'box_m': TOLERANCE_M, 'yaw_rad': TOLERANCE_M, 'score': TOLERANCE_SCORE, 'maps': TOLERANCE_MAPS}

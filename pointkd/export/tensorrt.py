@@ -13,6 +13,7 @@ import torch
 from pointkd.core.errors import ExportError, StackError
 from pointkd.core.files import atomic_write, write_text
 from pointkd.runtime.graph_io import INPUTS
+from pointkd.runtime.segmentation import INPUT, SegmentationSideCar
 from pointkd.runtime.sidecar import SideCar
 
 SCRIPT = 'build_engine.sh'
@@ -42,19 +43,23 @@ def shapes(side_car: SideCar, pillars: int) -> dict[str, tuple[int, ...]]:
     return dict(zip(INPUTS, ((pillars, voxels.max_points, voxels.columns), (pillars,), (pillars, 3)), strict=True))
 
 
-def write_script(side_car: SideCar, folder: Path) -> Path:
+def profile_shapes(side_car: SideCar | SegmentationSideCar) -> dict[str, dict[str, tuple[int, ...]]]:
+    """Return the shapes of a network's inputs that an engine is built for, under 'min', 'opt' and 'max'."""
+    if isinstance(side_car, SegmentationSideCar):
+        sizes = vars(side_car.profile)
+        return {key: {INPUT: (batch, 3, height, width)} for key, (batch, height, width) in sizes.items()}
+    return {key: shapes(side_car, getattr(side_car.profile, key)) for key in ('min', 'opt', 'max')}
+
+
+def write_script(side_car: SideCar | SegmentationSideCar, folder: Path) -> Path:
     """Write the build script beside an ONNX file, and let bash check it.
 
     Raises:
         ExportError: bash finds a mistake.
     """
     profile = {
-        name: ','.join(f'{key}:{"x".join(map(str, shape))}' for key, shape in shapes(side_car, pillars).items())
-        for name, pillars in (
-            ('min', side_car.profile.min),
-            ('opt', side_car.profile.opt),
-            ('max', side_car.profile.max),
-        )
+        name: ','.join(f'{key}:{"x".join(map(str, shape))}' for key, shape in inputs.items())
+        for name, inputs in profile_shapes(side_car).items()
     }
     model = side_car.model
     path = folder / SCRIPT
@@ -68,7 +73,7 @@ def write_script(side_car: SideCar, folder: Path) -> Path:
     return path
 
 
-def build_engine(side_car: SideCar, folder: Path) -> Path:
+def build_engine(side_car: SideCar | SegmentationSideCar, folder: Path) -> Path:
     """Build the engine of an export with TensorRT's Python package.
 
     Args:
@@ -104,12 +109,11 @@ def build_engine(side_car: SideCar, folder: Path) -> Path:
     return folder / ENGINE
 
 
-def _build_config(builder: Any, side_car: SideCar) -> Any:
-    """Return TensorRT's settings with the range of pillar numbers."""
+def _build_config(builder: Any, side_car: SideCar | SegmentationSideCar) -> Any:
+    """Return TensorRT's settings with the range of input shapes."""
     profile = builder.create_optimization_profile()
-    counts = (side_car.profile.min, side_car.profile.opt, side_car.profile.max)
-    fewest, usual, most = (shapes(side_car, pillars) for pillars in counts)
-    for name in INPUTS:
+    fewest, usual, most = profile_shapes(side_car).values()
+    for name in fewest:
         profile.set_shape(name, fewest[name], usual[name], most[name])
     config = builder.create_builder_config()
     config.add_optimization_profile(profile)

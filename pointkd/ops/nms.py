@@ -12,7 +12,7 @@ from torch import Tensor
 from pointkd.core.check import check_shape
 from pointkd.ops.box_overlaps import bbox_overlaps
 from pointkd.ops.greedy import best_first, greedy_keep
-from pointkd.ops.jit import jit
+from pointkd.ops.jit import AVAILABLE, jit
 
 
 def nms(boxes: Tensor, scores: Tensor, threshold: float, offset: int = 0) -> Tensor:
@@ -49,7 +49,7 @@ def nms(boxes: Tensor, scores: Tensor, threshold: float, offset: int = 0) -> Ten
 
 def keep_boxes(boxes: Tensor, threshold: float, offset: int = 0) -> Tensor:
     """Return which of the boxes (N, 4) float, best first, survive: (N,) bool."""
-    if boxes.device.type == 'cpu' and boxes.dtype in (torch.float32, torch.float64):
+    if AVAILABLE and boxes.device.type == 'cpu' and boxes.dtype in (torch.float32, torch.float64):
         owner = torch.from_numpy(_owners(boxes, threshold, offset, inclusive=False))
         return owner == torch.arange(len(boxes))
     return _keep_torch(boxes, threshold, offset)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from pointkd.core.errors import ConfigError, ExportError, nearest
 from pointkd.runtime.decode import HeadMaps
@@ -30,21 +30,30 @@ class OnnxRuntimeSession:
         Raises:
             ExportError: ONNX Runtime refuses it.
         """
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or 0
-        options.log_severity_level = 3
-        # Threads that keep spinning after a run would take time from the decoding, and from whatever comes next.
-        options.add_session_config_entry('session.force_spinning_stop', '1')
-        try:
-            self._session = onnxruntime.InferenceSession(str(model), options, providers=['CPUExecutionProvider'])
-        except Exception as error:  # ONNX Runtime's errors share no base class
-            raise ExportError(f'{model}: ONNX Runtime can not load it ({error})') from error
+        self._session = start_onnxruntime(model, threads)
 
     def __call__(self, pillars: Pillars) -> HeadMaps:
         """Return the head maps of a cloud with at least one pillar."""
         return HeadMaps(*(output[0] for output in self._session.run(list(OUTPUTS), feed(pillars))))
+
+
+def start_onnxruntime(model: Path, threads: int | None = None) -> Any:
+    """Return ONNX Runtime's session of a file, on the CPU.
+
+    Raises:
+        ExportError: ONNX Runtime refuses the file.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or 0
+    options.log_severity_level = 3
+    # Threads that keep spinning after a run would take time from the decoding, and from whatever comes next.
+    options.add_session_config_entry('session.force_spinning_stop', '1')
+    try:
+        return onnxruntime.InferenceSession(str(model), options, providers=['CPUExecutionProvider'])
+    except Exception as error:  # ONNX Runtime's errors share no base class
+        raise ExportError(f'{model}: ONNX Runtime can not load it ({error})') from error
 
 
 def open_session(model: Path, backend: str, precision: str = 'f32', threads: int | None = None) -> Session:

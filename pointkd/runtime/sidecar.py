@@ -93,13 +93,7 @@ class SideCar:
         Raises:
             ExportError: another format or version, a missing or unknown field, a value that makes no sense.
         """
-        if content.get('format') != FORMAT:
-            raise ExportError(f"{where}: 'format' must be {FORMAT!r}, got {content.get('format')!r}")
-        if content.get('version') != VERSION:
-            raise ExportError(
-                f'{where}: version {content.get("version")!r} of the format, this pointkd reads version {VERSION}; '
-                'export the network again'
-            )
+        check_format(content, FORMAT, VERSION, where)
         sections: dict[str, type] = {
             'model': FileReference,
             'checkpoint': FileReference,
@@ -108,11 +102,7 @@ class SideCar:
             'decode': DecodeSettings,
             'profile': Profile,
         }
-        values = {
-            key: _section(sections[key], value, f'{where}: {key}.') if key in sections else _frozen(value)
-            for key, value in content.items()
-        }
-        return _section(cls, values, f'{where}: ')
+        return read_sections(cls, sections, content, where)
 
 
 def read_side_car(export_dir: str | Path) -> SideCar:
@@ -123,6 +113,18 @@ def read_side_car(export_dir: str | Path) -> SideCar:
 
     Raises:
         ExportError: no export there, or what `SideCar.from_json` refuses, or another ONNX file.
+    """
+    content, where = read_content(export_dir)
+    side_car = SideCar.from_json(content, where)
+    check_model(export_dir, side_car.model)
+    return side_car
+
+
+def read_content(export_dir: str | Path) -> tuple[dict[str, Any], str]:
+    """Return the content of an export's side-car, unchecked, and how messages call the file.
+
+    Raises:
+        ExportError: no export there, or no JSON object.
     """
     path = Path(export_dir) / SIDE_CAR
     try:
@@ -135,13 +137,40 @@ def read_side_car(export_dir: str | Path) -> SideCar:
         raise ExportError(f'{path}: is not JSON ({error}); export the network again') from error
     if not isinstance(content, dict):
         raise ExportError(f'{path}: expected a JSON object; export the network again')
-    side_car = SideCar.from_json(content, str(path))
-    model = path.parent / side_car.model.file
-    if not model.is_file():
-        raise ExportError(f'{model}: missing; the folder must be copied whole')
-    if sha256(model) != side_car.model.sha256:
-        raise ExportError(f'{model}: is not the file that {path.name} was written for (SHA-256 differs); export again')
-    return side_car
+    return content, str(path)
+
+
+def check_format(content: Mapping[str, Any], name: str, version: int, where: str) -> None:
+    """Raise unless a side-car has a format and a version."""
+    if content.get('format') != name:
+        raise ExportError(f"{where}: 'format' must be {name!r}, got {content.get('format')!r}")
+    if content.get('version') != version:
+        raise ExportError(
+            f'{where}: version {content.get("version")!r} of the format, this pointkd reads version {version}; '
+            'export the network again'
+        )
+
+
+def check_model(export_dir: str | Path, model: FileReference) -> None:
+    """Raise unless the ONNX file of an export is the one that its side-car speaks of."""
+    path = Path(export_dir) / model.file
+    if not path.is_file():
+        raise ExportError(f'{path}: missing; the folder must be copied whole')
+    if sha256(path) != model.sha256:
+        raise ExportError(f'{path}: is not the file that {SIDE_CAR} was written for (SHA-256 differs); export again')
+
+
+def read_sections(kind: type[Section], sections: Mapping[str, type], content: Mapping[str, Any], where: str) -> Section:
+    """Build a side-car from the content of a file, some of whose fields are dataclasses of their own.
+
+    Raises:
+        ExportError: a missing or unknown field, or a value that makes no sense.
+    """
+    values = {
+        key: _section(sections[key], value, f'{where}: {key}.') if key in sections else _frozen(value)
+        for key, value in content.items()
+    }
+    return _section(kind, values, f'{where}: ')
 
 
 def _section(kind: type[Section], content: Any, where: str) -> Section:

@@ -13,9 +13,12 @@ import torch
 from helpers.configs import CONFIGS, config
 from helpers.yolov8 import SMALL
 from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.registry import DATASETS, HOOKS, DefaultScope
 
 import pointkd.engine  # noqa: F401 - prepares OpenMMLab
 from pointkd.core.visdrone import CLASSES
+from pointkd.datasets.visdrone.prepare import prepare
 from pointkd.engine.complexity import counting, resized_to
 from pointkd.engine.train import train
 from pointkd.io.build import build_model
@@ -114,8 +117,22 @@ def shrunk(root: Path) -> Config:
     return cfg
 
 
+@HOOKS.register_module()
+class StopsHook(Hook):
+    """Ends a run as Ctrl-C would, after a number of iterations."""
+
+    priority = 'LOWEST'  # after the checkpoint
+
+    def __init__(self, iterations: int) -> None:
+        self.iterations = iterations
+
+    def after_train_iter(self, runner: Any, *_: Any, **__: Any) -> None:
+        if runner.iter + 1 == self.iterations:
+            raise KeyboardInterrupt
+
+
 @pytest.mark.long
-def test_a_run_of_a_few_steps(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_run_of_a_few_steps_and_one_that_is_stopped_in_between(tmp_path: Path) -> None:
     for part in ('train', 'val'):
         write_coco(tmp_path / 'coco', part)
     cfg = shrunk(tmp_path / 'coco')
@@ -132,3 +149,37 @@ def test_a_run_of_a_few_steps(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
     plain = build_model(cfg)
     load_weights(plain, content)
     assert plain.bbox_head.bins.tolist() == list(range(16))
+    stopped = shrunk(tmp_path / 'coco')
+    stopped.reliability = dict(save_iterations=1)
+    stopped.custom_hooks.append(dict(type='StopsHook', iterations=3))
+    with pytest.raises(KeyboardInterrupt):
+        train(stopped, tmp_path / 'stopped')
+    train(cfg, tmp_path / 'stopped', resume=True)
+    resumed = read_checkpoint(tmp_path / 'stopped' / 'last.pth')
+    for kind in ('state_dict', 'ema_state_dict'):
+        assert all(torch.equal(tensor, resumed[kind][name]) for name, tensor in content[kind].items())
+
+
+@pytest.mark.long
+@pytest.mark.data
+def test_real_frames_go_through_the_training_pipeline(shared: Path, tmp_path: Path) -> None:
+    root = shared / 'data' / 'aerial' / 'visdrone'
+    if not root.is_dir():
+        pytest.skip(f'{root} is absent')
+    prepare(root, tmp_path, repair=True)
+    options = ['train_dataloader.dataset.dataset.ann_file=visdrone_all.json']
+    cfg = load_config(CONFIGS / 'yolov8/yolov8_m_visdrone.py', data_root=str(tmp_path), options=options)
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    assert len(dataset) == 89
+    np.random.seed(0)
+    drawn = [dataset[number] for number in range(4)]
+    for entry in drawn:
+        objects = entry['data_samples'].gt_instances
+        assert entry['inputs'].shape == (3, 640, 640)
+        boxes = objects.bboxes.tensor
+        assert len(boxes) == len(objects.labels)
+        assert ((boxes >= 0) & (boxes <= 640)).all()
+        assert (boxes[:, 2:] - boxes[:, :2] > 2).all()
+        assert ((objects.labels >= 0) & (objects.labels < 10)).all()
+    assert sum(len(entry['data_samples'].gt_instances) for entry in drawn) > 20

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.configs import CONFIGS
 from helpers.segmentors import PAIRS, SIZE, distilled, narrow, segmentor, write_weights
 
 import pointkd.engine  # noqa: F401 - prepares OpenMMLab
@@ -18,6 +19,7 @@ from pointkd.distill.preprocessing import PairedPreprocessor, small_frames
 from pointkd.distill.reading import Reader
 from pointkd.distill.taps import Tap, record
 from pointkd.io.build import build_model
+from pointkd.io.config import load_config
 from pointkd.io.dummy import dummy_batch
 
 
@@ -104,6 +106,25 @@ def test_frames_of_two_normalisations_are_padded_alike(teachers: Path) -> None:
     with small_frames(distiller.data_preprocessor):
         assert distiller.data_preprocessor(dummy_batch(config, 2), True)['inputs'].shape[2:] == SIZE
     assert torch.isfinite(losses_of(distiller, dummy_batch(config, 2))['loss_channel_wise'])
+
+
+def test_the_camvid_pair_trains_a_step(teachers: Path) -> None:
+    """Teacher and student have different normalisations."""
+    folder = CONFIGS / 'segmentation'
+    config = load_config(
+        folder / 'pspnet-r18-4x_channel-wise_camvid.py', options=[f'model.data_preprocessor.size={SIZE}']
+    )
+    teacher = load_config(
+        CONFIGS / 'segmentation' / 'pspnet-lite0_camvid.py', options=['model.backbone.imagenet=False']
+    )
+    config.distill.teacher.checkpoint = str(write_weights(teacher, teachers / 'lite0.pth'))
+    distiller = build(config)
+    assert isinstance(distiller.data_preprocessor, PairedPreprocessor)
+    losses = losses_of(distiller, dummy_batch(config, 2))
+    total, _ = distiller.parse_losses(losses)
+    total.backward()
+    assert float(losses['loss_channel_wise']) > 0
+    assert all(torch.isfinite(weight.grad).all() for weight in distiller.parameters())
 
 
 def test_one_channel_for_two_classes_is_a_sigmoid(teachers: Path) -> None:

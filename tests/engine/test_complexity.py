@@ -8,8 +8,9 @@ from mmengine.config import Config
 
 import pointkd.engine  # noqa: F401  (prepares spconv)
 from pointkd.core.errors import ConfigError
-from pointkd.engine.complexity import CONV_2D, MATRIX, OTHER, SPARSE, counting, measure_complexity, resized_to
+from pointkd.engine.complexity import CONV_2D, MATRIX, OTHER, SPARSE, counting, measure_complexity
 from pointkd.io.config import load_config
+from pointkd.io.images import resized_to
 
 
 class Net(torch.nn.Module):

@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -14,7 +15,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pointkd.core.errors import CheckpointError, ConfigError, DataError, PointKDError
+from pointkd.core.images import image_size
 from pointkd.core.kitti import read_calibration, read_frame_list, read_objects, read_points
+from pointkd.core.visdrone import bad_rows, read_rows
 from pointkd.io.checkpoints import read_checkpoint, weights_of
 from pointkd.io.config import load_config
 from pointkd.io.options import apply_options
@@ -23,6 +26,8 @@ ROW = 'Car 0.00 0 -1.58 587.01 173.33 614.12 200.12 1.65 1.67 3.64 -0.65 1.71 46
 CALIBRATION = (
     'P2: 700 0 600 0 0 700 180 0 0 0 1 0\nR0_rect: 1 0 0 0 1 0 0 0 1\nTr_velo_to_cam: 0 -1 0 0 0 0 -1 0 1 0 0 0\n'
 )
+VISDRONE = '684,8,273,116,1,4,0,0\n406,119,265.5,70,0,0,0,0\n'
+PICTURE = cv2.imencode('.jpg', np.zeros((3, 5, 3), np.uint8))[1].tobytes()
 CONFIG = "a = dict(b=[1, 2], c='text')\nd = a['b'][0]\n"
 
 fuzz = settings(
@@ -90,6 +95,29 @@ def test_frame_lists(content: bytes, tmp_path: Path) -> None:
 @given(content=contents(np.ones((3, 4), np.float32).tobytes()))
 def test_clouds(content: bytes, tmp_path: Path) -> None:
     refuse_or_read(read_points, tmp_path / 'cloud.bin', content, DataError)
+
+
+@pytest.mark.filterwarnings('error')
+@fuzz
+@given(content=contents(VISDRONE.encode() * 2))
+@example(content=VISDRONE.replace(',4,', ',1_0,').encode())
+@example(content=VISDRONE.replace(',4,', ',\uff11,').encode())
+@example(content=VISDRONE.replace(',4,', ',"4",').encode())
+@example(content=VISDRONE.replace(',4,', ',0x4,').encode())
+def test_visdrone_rows(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / 'rows.txt'
+    refuse_or_read(read_rows, path, content, DataError)
+    with contextlib.suppress(DataError):
+        wrong = bad_rows(path)
+        if wrong:  # what is named is refused
+            with pytest.raises(DataError):
+                read_rows(path)
+
+
+@fuzz
+@given(content=contents(PICTURE))
+def test_image_headers(content: bytes, tmp_path: Path) -> None:
+    refuse_or_read(image_size, tmp_path / 'image.jpg', content, DataError)
 
 
 @pytest.mark.long

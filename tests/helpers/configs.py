@@ -14,7 +14,7 @@ NAMES = sorted(
     if not {'_base_', 'recipes', 'results'} & set(path.relative_to(CONFIGS).parts)  # bases, stages, suites
 )
 # Folders whose nets look at images: the tests of widths, grids and published sizes of LiDAR nets leave them out.
-IMAGE_FOLDERS = ('segmentation/', 'yolov8/')
+IMAGE_FOLDERS = ('faster_rcnn/', 'gfl/', 'retinanet/', 'segmentation/', 'yolov8/')
 DISTILLED = [name for name in NAMES if 'distill = ' in (CONFIGS / name).read_text(encoding='utf-8')]
 PLAIN = [name for name in NAMES if name not in DISTILLED]
 LIDAR = [name for name in PLAIN if not name.startswith(IMAGE_FOLDERS)]

@@ -9,7 +9,7 @@ import torch
 from mmengine.structures import PixelData
 from torch import Tensor
 
-from pointkd.distill.features import Feature, Grid, Logits, Map, Points, Voxels
+from pointkd.distill.features import Distributions, Feature, Grid, Logits, Map, Points, Voxels
 
 GRID = Grid((0.0, -4.0, -3.0), (0.5, 0.5, 4.0))
 SIZES = (9, 0, 6)  # voxels of each sample: one has none
@@ -52,6 +52,26 @@ def row_logits(width: int, seed: int) -> Logits:
     return Logits(values((7, width), seed), width)
 
 
+def box_sides(width: int, seed: int, batch: int = 3) -> Distributions:
+    """Return the box sides of `width` bins of a head with two levels (5 x 4 cells of 8 pixels, 3 x 2 of 16)."""
+    centres, strides = [], []
+    for stride, (rows, columns) in ((8.0, (4, 5)), (16.0, (2, 3))):
+        cells = torch.cartesian_prod(torch.arange(columns), torch.arange(rows)).double()
+        centres.append((cells + 0.5) * stride)
+        strides.append(torch.full((len(cells),), stride, dtype=torch.float64))
+    count = sum(len(entry) for entry in centres)
+    scores = values((batch, count, 2), seed + 100)
+    return Distributions(values((batch, count, 4 * width), seed), scores, torch.cat(centres), torch.cat(strides))
+
+
+def annotations(scale: float = 1.0, origin: tuple[float, float] = (0.0, 0.0)) -> list[SimpleNamespace]:
+    """Return data samples with two, no and one box; on a map of 5 x 4 cells of the size `scale`."""
+    lists = ([[0.2, 0.3, 2.4, 2.1], [1.5, 1.0, 4.9, 3.8]], [], [[2.0, 0.5, 3.0, 3.5]])
+    shift = torch.tensor([*origin, *origin])
+    boxes = [torch.tensor(entry).reshape(-1, 4) * scale + shift for entry in lists]
+    return [SimpleNamespace(gt_instances=SimpleNamespace(bboxes=entry)) for entry in boxes]
+
+
 def pixel_logits(width: int, seed: int, batch: int = 3) -> Logits:
     """Return softmax scores of the pixels of a segmentor."""
     return Logits(values((batch, width, HEIGHT, WIDTH), seed), width)
@@ -72,6 +92,7 @@ MAKERS: dict[type, tuple] = {
     Map: (bird_map,),
     Points: (points,),
     Logits: (anchor_logits, row_logits, pixel_logits),
+    Distributions: (box_sides,),
 }
 
 
@@ -84,6 +105,10 @@ def sample_of(feature: Feature, sample: int) -> Feature:
         return replace(feature.select(inside), coords=coords, batch_size=1)
     if isinstance(feature, Points):
         return Points(feature.values[sample : sample + 1], feature.positions[sample : sample + 1])
+    if isinstance(feature, Distributions):
+        return replace(
+            feature, values=feature.values[sample : sample + 1], scores=feature.scores[sample : sample + 1], maps=()
+        )
     return feature.with_values(feature.values[sample : sample + 1])
 
 
@@ -95,6 +120,10 @@ def shuffled(feature: Feature, seed: int) -> Feature:
     if isinstance(feature, Points):
         order = torch.randperm(feature.values.shape[1], generator=generator)
         return Points(feature.values[:, order], feature.positions[:, order])
+    if isinstance(feature, Distributions):
+        order = torch.randperm(feature.values.shape[1], generator=generator)
+        rows = feature.values[:, order], feature.scores[:, order], feature.centres[order], feature.strides[order]
+        return Distributions(*rows)
     if isinstance(feature, Logits):
         if feature.values.ndim == 2:
             return feature.with_values(feature.values[torch.randperm(len(feature.values), generator=generator)])

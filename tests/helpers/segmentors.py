@@ -122,3 +122,14 @@ def distilled(student: str, folder: Path, method: str = 'channel-wise', data: st
     config.distill.teacher.checkpoint = str(weights)
     config.distill.teacher.options = narrow(teacher)
     return config
+
+
+def write_small_segmentor(folder: Path, net: str = 'pspnet-r18', *options: str) -> tuple[Path, Path]:
+    """Write a narrow net's config and random weights; return the two files.
+
+    Its test pipeline resizes into 96 x 64 pixels.
+    """
+    config = segmentor(f'{net}_cityscapes', 'test_dataloader.dataset.pipeline.1.scale=(96, 64)', *options)
+    folder.mkdir(parents=True, exist_ok=True)
+    config.dump(str(folder / f'{net}.py'))
+    return folder / f'{net}.py', write_weights(config, folder / f'{net}.pth')

@@ -8,7 +8,8 @@ import pytest
 from report.test_results_made import NET, SUITE, make_home, read_made
 
 from pointkd.core.errors import ConfigError
-from pointkd.report.results.jobs import arm_job, option_words, teacher_job, teaching_job
+from pointkd.report.results.changes import option_words
+from pointkd.report.results.jobs import arm_job, teacher_job, teaching_job
 from pointkd.report.results.places import Places
 
 

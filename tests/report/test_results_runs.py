@@ -21,7 +21,7 @@ from report.test_results_made import SUITE, add_record, make_home, read_made
 from pointkd.core.errors import CheckpointError, ConfigError, DataError, TrainingError
 from pointkd.core.files import sha256, write_json
 from pointkd.io.checkpoints import read_checkpoint
-from pointkd.report.results import data, execute, processes, runs, tune
+from pointkd.report.results import data, execute, processes, runs, stages, tune
 from pointkd.report.results.calibrate import in_turns, stepping_words
 from pointkd.report.results.history import read_history, thinned
 from pointkd.report.results.jobs import arm_job
@@ -79,11 +79,11 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
 
 def test_a_work_folder_of_another_job_is_deleted(tmp_path: Path) -> None:
     folder = tmp_path / 'run'
-    runs.claim(folder, {'config': 'a', 'seed': 0})
+    stages.claim(folder, {'config': 'a', 'seed': 0})
     (folder / 'last.pth').touch()
-    runs.claim(folder, {'config': 'a', 'seed': 0})
+    stages.claim(folder, {'config': 'a', 'seed': 0})
     assert (folder / 'last.pth').is_file()
-    runs.claim(folder, {'config': 'b', 'seed': 0})
+    stages.claim(folder, {'config': 'b', 'seed': 0})
     assert not (folder / 'last.pth').exists()
 
 

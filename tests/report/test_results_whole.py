@@ -1,4 +1,4 @@
-"""A tiny suite from nothing to its tables: a teacher, four trainings, a `kill -9` in the middle, a check."""
+"""A tiny suite from nothing to its tables: a teacher, five trainings, a pruning, a `kill -9` in the middle, a check."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from helpers.small_kitti import small_kitti
 from pointkd.cli.main import main
 from pointkd.core.errors import TrainingError
 from pointkd.io.checkpoints import read_checkpoint
-from pointkd.report.results import runs
+from pointkd.report.results import runs, stages
 from pointkd.report.results.kinds import kitti
 from pointkd.report.results.places import CHECKOUT, Places
 from pointkd.report.results.records import read_record
@@ -55,6 +55,16 @@ suite = dict(
             config='small',
             methods=[dict(type='LocalGraph', student='voxel_encoder', weight=1.0, samples=50, neighbors=4)],
         ),
+        dict(
+            name='pruned',
+            title='half of it',
+            config='small',
+            seeds=1,
+            longer=0.5,
+            start=dict(arm='plain', prune='--ratio 0.5 --multiple 2'),
+            learns_from='plain',
+            methods=[dict(type='Logits', student='bbox_head.conv_cls', weight=1.0)],
+        ),
     ],
 )
 """
@@ -89,7 +99,7 @@ def same_process(places: Places, monkeypatch: pytest.MonkeyPatch) -> pytest.Monk
             raise TrainingError(printed.getvalue())
         return printed.getvalue()
 
-    for module in (kitti, runs):
+    for module in (kitti, runs, stages):
         monkeypatch.setattr(module, 'run_verb', run_verb)
     return monkeypatch
 
@@ -132,12 +142,13 @@ def test_a_tiny_suite_with_a_kill(places: Places, capsys: pytest.CaptureFixture[
         'graph-1.json',
         'plain-0.json',
         'plain-1.json',
+        'pruned-0.json',
         'teacher-0.json',
     ]
     check_records(places)
     capsys.readouterr()
     assert results(places, '--list') == 0
-    assert '5 of 5 runs are done' in capsys.readouterr().out
+    assert '6 of 6 runs are done' in capsys.readouterr().out
     assert results(places, '--check') == 0
     table = places.page.read_text()
     assert '| LocalGraph | alone | 2 |' in table
@@ -156,11 +167,14 @@ def check_records(places: Places) -> None:
         assert record['frames'] == 2
         assert record['numerics'] == {'precision': 'f32', 'threads': 1, 'memory_format': 'channels_last'}
         trained = not name.startswith('teacher')
-        assert (record['iterations'], len(record['curve'])) == ((ITERATIONS, ITERATIONS) if trained else (0, 0))
+        iterations = ITERATIONS // {'pruned-0': 2}.get(name, 1) if trained else 0
+        assert (record['iterations'], len(record['curve'])) == (iterations, iterations)
         assert 'loss' in record['losses'] if trained else record['train_seconds'] is None
     assert 'loss_local_graph' in records['graph-0']['losses']
     assert records['plain-0']['config'] == records['plain-1']['config'] != records['graph-0']['config']
     assert records['plain-0']['params'] == records['graph-1']['params'] < records['teacher-0']['params']
+    assert records['pruned-0']['params'] < records['plain-0']['params']
+    assert 'loss_logits' in records['pruned-0']['losses']
     assert records['plain-0']['curve'] != records['plain-1']['curve']
 
 

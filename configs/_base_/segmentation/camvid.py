@@ -46,7 +46,7 @@ test_pipeline = [
 frames = dict(
     type='BaseSegDataset',
     data_root=data_root,
-    img_suffix='.png',
+    img_suffix='.jpg',  # as the source has them: '.png' in SegNet's own copy
     seg_map_suffix='.png',
     metainfo=metainfo,
 )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import log_softmax
 
 from pointkd.core.check import check_shape
 from pointkd.core.errors import ConfigError, ShapeError
 from pointkd.distill.functional.checks import one_of, positive, same_shape
+from pointkd.distill.functional.divergence import softmax_kl
 from pointkd.distill.functional.precision import full_precision, widen
 
 N_C = ('sum', 'nonzero')
@@ -58,8 +58,7 @@ def boundary_edge(
         mask = mask.to(ours.dtype)
         if premask:
             ours, theirs = ours * mask, theirs * mask
-        log_student, log_teacher = log_softmax(ours / tau, dim=1), log_softmax(theirs / tau, dim=1)
-        divergence = (log_teacher.exp() * (log_teacher - log_student)).sum(1)  # (N, H, W)
+        divergence = softmax_kl(ours / tau, theirs / tau, 1)  # (N, H, W)
         sizes = (mask if n_c == 'sum' else (mask > 0).to(mask.dtype)).sum((2, 3))  # (N, C)
         classes = torch.einsum('nhw,nchw->nc', divergence, mask) / sizes.clamp(min=1)
         images = classes.sum(1)
@@ -106,32 +105,22 @@ def boundary_body(
         ours, theirs = widen(student), widen(teacher.detach())
         body = 1 - mask.to(ours.dtype)
         if premask:
-            pair = (ours * body / tau).flatten(2), (theirs * body / tau).flatten(2)
-            divergence = _spatial(*pair)
+            divergence = softmax_kl((ours * body / tau).flatten(2), (theirs * body / tau).flatten(2), 2).sum()
         else:
             body = body if labelled is None else (labelled - mask).to(ours.dtype).clamp(min=0)
             divergence = _weighted(ours.flatten(2) / tau, theirs.flatten(2) / tau, body.flatten(2))
         return divergence * tau**2 / max(1, student.shape[0] * student.shape[1])
 
 
-def _spatial(ours: Tensor, theirs: Tensor) -> Tensor:
-    """Return the sum of divergences over channels (N, C, positions)."""
-    log_student, log_teacher = log_softmax(ours, dim=2), log_softmax(theirs, dim=2)
-    return (log_teacher.exp() * (log_teacher - log_student)).sum()
-
-
 def _weighted(ours: Tensor, theirs: Tensor, weights: Tensor) -> Tensor:
     """Return the sum of divergences over channels (N, C, positions) whose positions have weights."""
-    empty = weights.amax(2, keepdim=True) <= 0 if weights.shape[2] else weights.sum(2, keepdim=True) <= 0
-    weights = torch.where(empty, 1, weights)  # any: these channels count as 0 below
+    empty = ~(weights > 0).any(2)  # (N, C), channels that count as 0
+    weights = torch.where(empty.unsqueeze(2), 1, weights)
     inside = weights > 0
-    lowest = torch.finfo(ours.dtype).min / 4  # probability 0 without the NaN of -inf - -inf
     shift = torch.where(inside, weights, 1).log()
-    log_student, log_teacher = (
-        log_softmax(torch.where(inside, side + shift, lowest), dim=2) for side in (ours, theirs)
-    )
-    difference = torch.where(inside & ~empty, log_teacher - log_student, 0)
-    return (log_teacher.exp() * difference).sum()
+    lowest = torch.finfo(ours.dtype).min / 4  # probability 0 without the NaN of -inf - -inf
+    student, teacher = (torch.where(inside, side + shift, lowest) for side in (ours, theirs))
+    return torch.where(empty, 0, softmax_kl(student, teacher, 2)).sum()
 
 
 def _check(student: Tensor, teacher: Tensor, mask: Tensor, tau: float) -> Tensor:

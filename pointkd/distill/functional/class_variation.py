@@ -38,9 +38,10 @@ def intra_class_variation(
     """
     check_shape(student, 'N C H W', 'student')
     check_places(student, teacher)
-    if labels.shape != student[:, 0].shape:
+    places = (student.shape[0], *student.shape[2:])
+    if tuple(labels.shape) != places:
         raise ShapeError(
-            f'labels: expected the size of the features, {tuple(student[:, 0].shape)}, got {tuple(labels.shape)}; '
+            f'labels: expected the size of the features, {places}, got {tuple(labels.shape)}; '
             'bring them to it with `nearest_labels`'
         )
     check_labels(labels, classes, ignore)

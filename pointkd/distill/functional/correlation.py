@@ -29,7 +29,8 @@ def dist(
         `L = τ² (β · mean_r (1 - corr(p_S[r, :], p_T[r, :])) + γ · mean_c (1 - corr(p_S[:, c], p_T[:, c])))`
 
     A student may be less sure than the teacher as long as it ranks and spaces classes (β) and rows (γ) alike. Rows or
-    classes on which the teacher does not vary at all count as 0: there is no correlation with a constant.
+    classes on which the teacher does not vary at all count as 0: there is no correlation with a constant. Where the
+    student does not vary it is 1, without a gradient (that of a correlation grows without bound there).
 
     Args:
         student: (R, C) scores before the softmax, or (N, C, H, W), whose rows are pixels.
@@ -73,7 +74,7 @@ def _distance(ours: Tensor, theirs: Tensor, dim: int) -> Tensor:
     if not ours.numel():
         return ours.sum()
     ours, theirs = ours - ours.mean(dim, keepdim=True), theirs - theirs.mean(dim, keepdim=True)
-    sizes = vector_norm(ours, dim=dim).clamp(min=EPS), vector_norm(theirs, dim=dim)
-    varies = sizes[1] > EPS
-    correlation = (ours * theirs).sum(dim) / (sizes[0] * sizes[1].clamp(min=EPS))
-    return torch.where(varies, 1 - correlation, 0).mean()
+    sizes = vector_norm(ours, dim=dim), vector_norm(theirs, dim=dim)
+    correlation = (ours * theirs).sum(dim) / (sizes[0].clamp(min=EPS) * sizes[1].clamp(min=EPS))
+    distance = 1 - torch.where(sizes[0] > EPS, correlation, 0)
+    return torch.where(sizes[1] > EPS, distance, 0).mean()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, log_softmax
+from torch.nn.functional import avg_pool2d
 
 from pointkd.core.check import check_shape
 from pointkd.core.errors import ConfigError, ShapeError
 from pointkd.distill.functional.checks import positive
+from pointkd.distill.functional.divergence import softmax_kl
 from pointkd.distill.functional.pair_wise import check_places
 from pointkd.distill.functional.precision import full_precision, widen
 from pointkd.distill.functional.similarity import unit
@@ -46,8 +47,8 @@ def pixel_relations(student: Tensor, teacher: Tensor, tau: float = 0.1, pool: in
         ours, theirs = (_pixels(widen(side), pool) for side in (student, teacher.detach()))  # (N, P, C)
         total = ours.new_zeros(())
         for one in range(len(ours)):  # an image's relations at once, to all images: (N, P, P)
-            pair = (side[one] @ side.transpose(1, 2) / tau for side in (ours, theirs))
-            total = total + _divergence(*pair)
+            student, teacher = (side[one] @ side.transpose(1, 2) / tau for side in (ours, theirs))
+            total = total + softmax_kl(student, teacher, -1).sum()
         return total / (len(ours) ** 2 * ours.shape[1])
 
 
@@ -81,14 +82,8 @@ def memory_relations(student: Tensor, teacher: Tensor, keys: Tensor, tau: float 
         return widen(student).sum() * 0
     with full_precision(student):
         keys = keys.detach().to(widen(student).dtype)
-        pair = (unit(widen(side), 1) @ keys.t() / tau for side in (student, teacher.detach()))
-        return _divergence(*pair) / len(student)
-
-
-def _divergence(ours: Tensor, theirs: Tensor) -> Tensor:
-    """Return the sum of divergences of the softmaxes over the last axis."""
-    log_student, log_teacher = log_softmax(ours, dim=-1), log_softmax(theirs, dim=-1)
-    return (log_teacher.exp() * (log_teacher - log_student)).sum()
+        ours, theirs = (unit(widen(side), 1) @ keys.t() / tau for side in (student, teacher.detach()))
+        return softmax_kl(ours, theirs, -1).mean()
 
 
 def _pixels(values: Tensor, pool: int) -> Tensor:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax, logsigmoid
 
 from pointkd.core.errors import ConfigError
 from pointkd.distill.functional.checks import positive, same_shape
-from pointkd.distill.functional.precision import full_precision, widen
+from pointkd.distill.functional.precision import full_precision, total_of, widen
 
 
 def logit_kl(student: Tensor, teacher: Tensor, tau: float) -> Tensor:
@@ -69,7 +68,7 @@ def sigmoid_kl(student: Tensor, teacher: Tensor, tau: float, weights: Tensor) ->
         yes = targets.sigmoid() * (logsigmoid(targets) - logsigmoid(scores))
         no = (-targets).sigmoid() * (logsigmoid(-targets) - logsigmoid(-scores))
         divergence = ((yes + no).sum(-1) * weights).sum()
-        return divergence * tau**2 / weights.sum().clamp(min=torch.finfo(scores.dtype).tiny)
+        return divergence * tau**2 / total_of(weights)
 
 
 def confident(confidence: Tensor, *, threshold: float = 0.0, fraction: float = 1.0) -> Tensor:

@@ -21,3 +21,9 @@ def widen(values: Tensor) -> Tensor:
 def full_precision(like: Tensor) -> torch.autocast:
     """Return a context in which autocast is off on the device of a tensor."""
     return torch.autocast(like.device.type, enabled=False)
+
+
+def total_of(weights: Tensor) -> Tensor:
+    """Return the sum of weights to divide by: 1 where all are 0 (a tiny number would make the gradient infinite)."""
+    total = weights.sum()
+    return torch.where(total > 0, total, 1.0)

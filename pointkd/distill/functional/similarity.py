@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.linalg import vector_norm
 
-EPS = 1e-6  # vectors shorter than this lose their direction gradually, so that gradients stay finite
+EPS = 1e-6  # vectors shorter than this have no direction: the gradient of one grows with 1 / length
 
 
 def unit(values: Tensor, dim: int) -> Tensor:
-    """Return vectors along an axis at unit length; those shorter than `EPS` stay shorter, zero stays zero.
+    """Return vectors along an axis at unit length; those shorter than `EPS` become zero, without a gradient.
 
     Example:
-        >>> import torch
         >>> unit(torch.tensor([[3.0, 4.0], [0.0, 0.0]]), 1)
         tensor([[0.6000, 0.8000],
                 [0.0000, 0.0000]])
     """
-    return values / vector_norm(values, dim=dim, keepdim=True).clamp(min=EPS)
+    length = vector_norm(values, dim=dim, keepdim=True)
+    return torch.where(length > EPS, values / length.clamp(min=EPS), 0)
 
 
 def cosine(one: Tensor, other: Tensor, dim: int) -> Tensor:

@@ -46,7 +46,9 @@ class Context:
     Attributes:
         iteration: training iterations done.
         total: iterations of the whole run.
-        data_samples: the batch's annotations as the student sees them (a list of data elements), or None.
+        data_samples: the batch's annotations as the student's loss sees them, behind augmentation and padding: one
+            data element a sample, with `gt_sem_seg` or `gt_instances` and `metainfo`; None without ground truth.
+            `pointkd.distill.ground_truth` reads them.
         extra: features of the method's own additional taps, by name.
     """
 

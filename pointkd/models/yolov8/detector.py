@@ -17,9 +17,10 @@ class YOLOv8(SingleStageDetector):
     """mmdet's single-stage detector with one scale for all parts.
 
     Args:
-        backbone, neck, bbox_head, train_cfg, test_cfg, data_preprocessor, init_cfg: as in mmdet.
+        backbone, neck, bbox_head: as in mmdet.
         scale: of each part that names none: `'n'`, `'s'`, `'m'`, `'l'`, `'x'`, or see `Scale.of`.
         channels_last: whether maps lie channels-last in memory, which is faster on most processors.
+        settings: `train_cfg`, `test_cfg`, `data_preprocessor`, `init_cfg` as in mmdet.
     """
 
     def __init__(
@@ -29,20 +30,14 @@ class YOLOv8(SingleStageDetector):
         bbox_head: Any,
         scale: Any = None,
         channels_last: bool = False,
-        train_cfg: Any = None,
-        test_cfg: Any = None,
-        data_preprocessor: Any = None,
-        init_cfg: Any = None,
+        **settings: Any,
     ) -> None:
         shared = {} if scale is None else {'scale': scale}
         super().__init__(
             backbone={**shared, **backbone},
             neck={**shared, **neck},
             bbox_head={**shared, **bbox_head},
-            train_cfg=train_cfg,
-            test_cfg=test_cfg,
-            data_preprocessor=data_preprocessor,
-            init_cfg=init_cfg,
+            **settings,
         )
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.to(memory_format=self.memory_format)

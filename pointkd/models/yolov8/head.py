@@ -11,6 +11,7 @@ import torch
 from mmdet.models.dense_heads.base_dense_head import BaseDenseHead
 from mmdet.models.utils import filter_scores_and_topk
 from mmdet.registry import MODELS
+from mmengine.config import ConfigDict
 from mmengine.model import ModuleList, Sequential
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.structures import InstanceData
@@ -25,6 +26,7 @@ from pointkd.models.yolov8.scale import STRIDES, WIDTHS, Scale
 
 BINS = 16  # of each side's distribution: distances from 0 to 15 cells
 CLASS_GAIN, BOX_GAIN, DISTANCE_GAIN = 0.5, 7.5, 1.5
+CHOICE = dict(score_thr=0.001, nms_pre=30000, nms=dict(type='nms', iou_threshold=0.7), max_per_img=300)
 
 
 @MMENGINE_MODELS.register_module()
@@ -39,12 +41,14 @@ class YOLOv8Head(BaseDenseHead):
             the gradient of a step the same however its images are spread over accumulated batches and processes
             (mmengine takes the mean over both).
         train_cfg: ignored; the loss has no settings.
-        test_cfg: `score_thr`, `nms_pre`, `nms`, `max_per_img` as in mmdet's dense heads.
+        test_cfg: `score_thr`, `nms_pre`, `nms`, `max_per_img` as in mmdet's dense heads; default `CHOICE`, made for AP.
 
     Attributes:
         bins: (16,) distances that the bins of a side stand for: 0 … 15, fixed. A parameter, not a buffer, since the
             published counts include it.
     """
+
+    use_sigmoid_cls = True  # each class on its own; distillation of scores asks for it, by mmdet's name
 
     def __init__(
         self,
@@ -61,7 +65,8 @@ class YOLOv8Head(BaseDenseHead):
         scale = Scale.of(scale)
         widths = [scale.channels(width) for width in WIDTHS[2:]]
         box_width, class_width = max(16, widths[0] // 4, 4 * BINS), max(widths[0], min(num_classes, 100))
-        self.num_classes, self.nominal_batch, self.test_cfg = num_classes, nominal_batch, test_cfg
+        self.num_classes, self.nominal_batch = num_classes, nominal_batch
+        self.test_cfg = ConfigDict({**CHOICE, **(test_cfg or {})})
         self.box_branches = ModuleList([_branch(width, box_width, 4 * BINS) for width in widths])
         self.class_branches = ModuleList([_branch(width, class_width, num_classes) for width in widths])
         self.bins = nn.Parameter(torch.arange(float(BINS)), requires_grad=False)
@@ -164,35 +169,19 @@ class YOLOv8Head(BaseDenseHead):
         points, stride = self._points(scores)
         flat_scores, flat_bins = _flat(scores).sigmoid(), _flat(bins).unflatten(2, (4, BINS))
         settings = cfg or self.test_cfg
-        return [
-            self._choose(flat_scores[number], flat_bins[number], points, stride, meta, settings, rescale, with_nms)
-            for number, meta in enumerate(batch_img_metas)
-        ]
-
-    def _choose(
-        self,
-        scores: Tensor,
-        bins: Tensor,
-        points: Tensor,
-        stride: Tensor,
-        meta: dict[str, Any],
-        cfg: Any,
-        rescale: bool,
-        with_nms: bool,
-    ) -> InstanceData:
-        """Return the boxes of one image, from scores (A, C) and bins (A, 4, 16)."""
-        chosen, labels, anchor, _ = filter_scores_and_topk(scores, cfg.score_thr, cfg.get('nms_pre', 30000))
-        boxes = decode(points[anchor], bins[anchor].softmax(2) @ self.bins, stride[anchor])
-        if rescale:
-            left, top = meta.get('pad_offset', (0, 0))
-            scale = boxes.new_tensor(tuple(meta['scale_factor']) * 2)
-            boxes = (boxes - boxes.new_tensor((left, top, left, top))) / scale
-        found = InstanceData(bboxes=boxes, scores=chosen, labels=labels)
-        found = self._bbox_post_process(found, cfg, rescale=False, with_nms=with_nms, img_meta=meta)
-        if rescale and 'ori_shape' in meta:
-            height, width = meta['ori_shape'][:2]
-            found.bboxes = found.bboxes.clamp(min=0).minimum(found.bboxes.new_tensor((width, height) * 2))
-        return found
+        results = []
+        for number, meta in enumerate(batch_img_metas):
+            chosen, labels, anchor, _ = filter_scores_and_topk(
+                flat_scores[number], settings.score_thr, settings.get('nms_pre', CHOICE['nms_pre'])
+            )
+            distances = flat_bins[number, anchor].softmax(2) @ self.bins
+            boxes = decode(points[anchor], distances, stride[anchor])
+            boxes = _to_original(boxes, meta) if rescale else boxes
+            found = InstanceData(bboxes=boxes, scores=chosen, labels=labels)
+            found = self._bbox_post_process(found, settings, with_nms=with_nms, img_meta=meta)
+            found.bboxes = _clipped(found.bboxes, meta) if rescale else found.bboxes
+            results.append(found)
+        return results
 
     def _points(self, levels: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Return the anchor points (A, 2) of maps and their strides (A, 1)."""
@@ -211,6 +200,21 @@ def _branch(in_channels: int, width: int, out_channels: int) -> Sequential:
 def _flat(levels: Sequence[Tensor]) -> Tensor:
     """Return the maps (N, C, H_i, W_i) of all levels as rows (N, A, C)."""
     return torch.cat([level.flatten(2).transpose(1, 2) for level in levels], dim=1)
+
+
+def _to_original(boxes: Tensor, meta: dict[str, Any]) -> Tensor:
+    """Return boxes (K, 4) of the network's input in pixels of the image that it was made from."""
+    left, top = meta.get('pad_offset', (0, 0))
+    scale = boxes.new_tensor(tuple(meta['scale_factor']) * 2)
+    return (boxes - boxes.new_tensor((left, top, left, top))) / scale
+
+
+def _clipped(boxes: Tensor, meta: dict[str, Any]) -> Tensor:
+    """Return boxes (K, 4) cut at the borders of the original image, where its size is known."""
+    if 'ori_shape' not in meta:
+        return boxes
+    height, width = meta['ori_shape'][:2]
+    return boxes.clamp(min=0).minimum(boxes.new_tensor((width, height) * 2))
 
 
 def _objects(instances: Sequence[InstanceData], like: Tensor) -> Objects:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pointkd.report.results.jobs import CURVE_POINTS
+from pointkd.report.results.changes import CURVE_POINTS
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,9 +14,10 @@ from mmengine.config import Config
 from pointkd.core.errors import ConfigError
 from pointkd.io.blocks import is_read
 from pointkd.io.config import find_config
-from pointkd.io.options import apply_options, parse_value
+from pointkd.io.options import apply_options
+from pointkd.report.results.changes import RUN, distill_options, layout_options, option_words, training_options
 from pointkd.report.results.kinds import kind_of
-from pointkd.report.results.parts import TEACHER, Arm, Dataset, Numerics, Schedule
+from pointkd.report.results.parts import TEACHER, Arm, Dataset, Numerics, Start
 from pointkd.report.results.suite import Suite
 
 # What a config says about logs, processes and validation changes no result.
@@ -29,8 +28,6 @@ WITHOUT_EFFECT = {
 }
 # What has no say in an evaluation of weights that exist.
 TRAINING = {'train_cfg', 'train_dataloader', 'optim_wrapper', 'param_scheduler', 'reliability', 'custom_hooks'}
-LAYOUT_HOOK = 'pointkd.report.results.layout.ChannelsLastHook'
-CURVE_POINTS = 50
 ANYWHERE = 'DATA'  # stands for the data folder in fingerprints
 
 
@@ -51,6 +48,10 @@ class Job:
         numerics: how it computes.
         part: 'test' or 'val': the frames that it is evaluated on.
         factor: of the data set's number of iterations.
+        start: where the training starts, if not from scratch.
+        origin: the run, of another row, that `start` names.
+        mentor: the run, of another row, that the distilled row learns from.
+        own: the changes that belong to the network and its data, not to the schedule.
     """
 
     dataset: Dataset
@@ -65,6 +66,10 @@ class Job:
     sha256: str | None = None
     part: str = 'test'
     factor: float = field(default=1.0, compare=False)
+    start: Start | None = None
+    origin: Job | None = None
+    mentor: Job | None = None
+    own: dict[str, Any] = field(default_factory=dict)
 
     def words(self, data: Path | str) -> list[str]:
         """Return what follows `--cfg-options`.
@@ -90,6 +95,10 @@ class Job:
             'numerics': asdict(self.numerics),
             'teacher': self.sha256,
         }
+        if self.start is not None and self.origin is not None:
+            content['start'] = {**asdict(self.start), 'run': self.origin.fingerprint(home)}
+        if self.mentor is not None:
+            content['mentor'] = self.mentor.fingerprint(home)
         text = json.dumps(content, sort_keys=True, default=repr)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -115,13 +124,19 @@ def arm_job(
         chosen: changes that tuning has chosen, or tries.
         part: frames of the evaluation.
     """
-    iterations = max(1, round(dataset.schedule.iterations * factor))
+    iterations = max(1, round(dataset.schedule.iterations * factor * arm.longer))
     name = suite.teacher_of(dataset, arm)
+
+    def run_of(other: str) -> Job:
+        return arm_job(suite, dataset, suite.arm(other), seed, part=part)
+
+    mentor = run_of(arm.learns_from) if arm.learns_from else None
     options = {
         **training_options(dataset.schedule, iterations),
         **layout_options(suite.numerics),
         **dataset.options,
-        **distill_options(suite, name, arm),
+        **(distill_options(mentor.config, RUN.format(mentor.row), mentor.own, arm) if mentor else {}),
+        **(suite_distill_options(suite, name, arm) if name else {}),
         **arm.options,
         **(chosen or {}),
     }
@@ -138,7 +153,19 @@ def arm_job(
         sha256=suite.teachers[name].sha256 if name else None,
         part=part,
         factor=factor,
+        start=arm.start,
+        origin=run_of(arm.start.arm) if arm.start else None,
+        mentor=mentor,
+        own={**dataset.options, **arm.options},
     )
+
+
+def suite_distill_options(suite: Suite, teacher: str, arm: Arm) -> dict[str, Any]:
+    """Return the change that makes a student learn from one of the suite's teachers."""
+    entry = suite.teachers[teacher]
+    home = suite.dataset(entry.dataset)
+    options = {**home.options, **entry.options}
+    return distill_options(home.config(entry.config), suite.teacher_file(teacher), options, arm)
 
 
 def teacher_job(suite: Suite, dataset: Dataset, name: str) -> Job:
@@ -184,73 +211,6 @@ def teaching_job(suite: Suite, name: str) -> Job:
         numerics=suite.numerics,
         part='val',
     )
-
-
-def training_options(schedule: Schedule, iterations: int) -> dict[str, Any]:
-    """Return the changes that give any config this schedule: by iterations, without validation, easy to resume."""
-    interval = max(1, iterations // CURVE_POINTS)
-    rate = dict(type='OneCycleLR', eta_max=schedule.peak, total_steps=iterations, pct_start=schedule.rise)
-    return {
-        'train_cfg': dict(type='IterBasedTrainLoop', max_iters=iterations, val_interval=iterations),
-        'train_dataloader.batch_size': schedule.batch_size,
-        '+param_scheduler': [dict(rate, div_factor=10, by_epoch=False)],
-        'val_cfg': None,
-        'val_dataloader': None,
-        'val_evaluator': None,
-        '+default_hooks.checkpoint': dict(type='CheckpointHook', by_epoch=False, interval=iterations, max_keep_ckpts=1),
-        '+default_hooks.logger': dict(type='LoggerHook', interval=interval),
-        '+log_processor': dict(type='LogProcessor', window_size=interval, by_epoch=False),
-        '+reliability.save_iterations': max(1, iterations // 10),
-    }
-
-
-def layout_options(numerics: Numerics) -> dict[str, Any]:
-    """Return the change that lays float32 weights out channels-last; mixed precision does so by itself."""
-    if numerics.precision == 'bf16' or numerics.memory_format == 'contiguous':
-        return {}
-    return {'+default_hooks.layout': dict(type=LAYOUT_HOOK)}
-
-
-def distill_options(suite: Suite, teacher: str | None, arm: Arm) -> dict[str, Any]:
-    """Return the change that makes a student learn from a teacher by an arm's methods."""
-    if teacher is None:
-        return {}
-    entry = suite.teachers[teacher]
-    home = suite.dataset(entry.dataset)
-    block = dict(
-        config=home.config(entry.config),
-        checkpoint=suite.teacher_file(teacher),
-        options=option_words({**home.options, **entry.options}),
-    )
-    return {'+distill': dict(teacher=block, methods=arm.methods)}
-
-
-def option_words(options: Mapping[str, Any]) -> list[str]:
-    """Return changes as they are written behind `--cfg-options`.
-
-    Raises:
-        ConfigError: a value that can't be written there, such as a function.
-
-    Example:
-        >>> option_words({'train_cfg.max_iters': 5, '+distill': {'methods': []}})
-        ['train_cfg.max_iters=5', "+distill={'methods': []}"]
-    """
-    words = []
-    for key, value in options.items():
-        text = re.sub(r'\binf\b', '1e999', repr(value)) if _has_infinity(value) else repr(value)
-        if parse_value(text) != value:
-            raise ConfigError(f'{key}: {value!r} can not be written as an option; use numbers, texts, lists and dicts')
-        words.append(f'{key}={text}')
-    return words
-
-
-def _has_infinity(value: Any) -> bool:
-    """Return whether an infinite number is somewhere in nested containers."""
-    if isinstance(value, Mapping):
-        return any(_has_infinity(entry) for entry in value.values())
-    if isinstance(value, list | tuple):
-        return any(_has_infinity(entry) for entry in value)
-    return isinstance(value, float) and math.isinf(value)
 
 
 def resolve(home: Path, config: str, words: list[str]) -> Config:

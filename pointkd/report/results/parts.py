@@ -198,6 +198,19 @@ class Teacher:
 
 
 @dataclass(frozen=True)
+class Start:
+    """Where a row's training starts: the weights of another row's run of the same seed.
+
+    Attributes:
+        arm: that row.
+        prune: words for `pointkd prune`, which cuts the network down before; '' to take it as it is.
+    """
+
+    arm: str
+    prune: str = ''
+
+
+@dataclass(frozen=True)
 class Arm:
     """A row of the tables: a student and what it learns from.
 
@@ -213,6 +226,9 @@ class Arm:
         grid: values that `--tune` tries, by dotted key.
         tuned: use what `--tune` has chosen.
         equal_time_to: row whose wall-clock time this one gets: its iterations are scaled by the calibration.
+        longer: factor of the data set's number of iterations, for rows of several stages and their controls.
+        start: where its training starts, if not from scratch.
+        learns_from: row whose run of the same seed is the teacher, in place of one of the suite's.
         seeds: how many, where not the suite's number.
         datasets: names of data sets; None for all.
     """
@@ -228,6 +244,9 @@ class Arm:
     grid: dict[str, list[Any]] = field(default_factory=dict)
     tuned: bool = False
     equal_time_to: str | None = None
+    longer: float = 1.0
+    start: Start | None = None
+    learns_from: str | None = None
     seeds: int | None = None
     datasets: list[str] | None = None
 
@@ -243,5 +262,9 @@ class Arm:
             raise ConfigError(
                 f'arm {self.name!r}: grid has {size} settings, an arm {kind} may try {limit}: equal care for all rows'
             )
+        if self.longer <= 0:
+            raise ConfigError(f'arm {self.name!r}: longer: expected a number above 0, got {self.longer}')
+        if self.learns_from and (self.teacher or not self.methods):
+            raise ConfigError(f'arm {self.name!r}: learns_from needs methods, and takes no `teacher` beside it')
         if self.tuned and not self.grid:
             raise ConfigError(f'arm {self.name!r}: tuned=True needs a grid')

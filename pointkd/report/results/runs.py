@@ -13,17 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from pointkd.core.errors import DataError
-from pointkd.core.files import write_json
 from pointkd.export.latency import processor
 from pointkd.report.results.history import History, read_history
-from pointkd.report.results.jobs import Job
+from pointkd.report.results.jobs import ANYWHERE, Job, resolve
 from pointkd.report.results.kinds import kind_of
 from pointkd.report.results.processes import run_verb
-from pointkd.report.results.records import read_json
+from pointkd.report.results.stages import OUTPUT, claim, network_words, trained
 
-STARTED = 'job.json'  # in a work folder: whose it is
-OUTPUT = 'output.txt'  # in a work folder: what the commands printed
-WEIGHTS = 'last.pth'
 COUNTS = '{\n "params"'  # how the JSON of `pointkd complexity` begins
 
 
@@ -48,13 +44,13 @@ def carry_out(
     """
     identity = {'config': job.fingerprint(home), 'seed': job.seed}
     made = provenance(home)
-    claim(folder, identity)
     history = History([], {}, 0.0)
     weights = home / str(job.weights)
     if job.iterations:
-        train(job, folder, home, data)
+        weights = trained(job, folder, home, data)
         history = read_history(folder, losses)
-        weights = folder / WEIGHTS
+    else:
+        claim(folder, identity)
     test(job, folder, home, data, weights)
     metrics, frames = kind_of(job.dataset).score(job.dataset, data, folder, job.part)
     return {
@@ -75,24 +71,6 @@ def carry_out(
     }
 
 
-def claim(folder: Path, identity: Mapping[str, Any]) -> None:
-    """Make sure that a work folder belongs to a job: one of another job is deleted."""
-    written = folder / STARTED
-    if folder.is_dir() and not (written.is_file() and read_json(written) == identity):
-        shutil.rmtree(folder)
-    write_json(written, identity)
-
-
-def train(job: Job, folder: Path, home: Path, data: Path) -> None:
-    """Train to the last iteration, from the last checkpoint where there is one."""
-    words = ['train', str(home / job.config), '--work-dir', str(folder), '--data-root', str(data), '--no-pretrained']
-    words += ['--seed', str(job.seed)]
-    words += ['--amp'] if job.numerics.precision == 'bf16' else []
-    words += ['--resume'] if (folder / WEIGHTS).is_file() else []
-    words += ['--cfg-options', *job.words(data)]
-    run_verb(words, home=home, threads=job.numerics.threads, output=folder / OUTPUT)
-
-
 def test(job: Job, folder: Path, home: Path, data: Path, weights: Path) -> None:
     """Evaluate weights on the job's part; what an earlier attempt left is deleted."""
     shutil.rmtree(folder / 'results', ignore_errors=True)
@@ -106,7 +84,7 @@ def test(job: Job, folder: Path, home: Path, data: Path, weights: Path) -> None:
 def count(job: Job, folder: Path, home: Path) -> dict[str, int]:
     """Return parameters and multiply-adds of a job's network."""
     config = folder / 'network.py'
-    resolved = job.resolved(home)
+    resolved = resolve(home, job.config, network_words(job, folder, home, Path(ANYWHERE)))
     resolved.pop('distill', None)
     resolved.dump(str(config))
     printed = run_verb(['complexity', str(config), '--json'], home=home, threads=1, output=folder / OUTPUT)

@@ -44,6 +44,10 @@ class Suite:
         for arm in self.arms:
             for name, key in ((arm.compare, 'compare'), (arm.equal_time_to, 'equal_time_to')):
                 one_of(name, (None, *arms), f'arm {arm.name!r}: {key}')
+            before = arms[: arms.index(arm.name)]  # a run needs what stands above it
+            one_of(arm.learns_from, (None, *before), f'arm {arm.name!r}: learns_from (a row above it)')
+            if arm.start is not None:
+                one_of(arm.start.arm, before, f'arm {arm.name!r}: start.arm (a row above it)')
             one_of(arm.teacher, (None, *self.teachers), f'arm {arm.name!r}: teacher')
             for name in arm.datasets or []:
                 one_of(name, datasets, f'arm {arm.name!r}: datasets')
@@ -53,7 +57,7 @@ class Suite:
                 one_of(name, arms, f'data set {data.name!r}: arms')
             for arm in self.arms_of(data):
                 data.config(arm.config)
-                if arm.methods and not (arm.teacher or data.teacher):
+                if arm.methods and not (arm.teacher or data.teacher or arm.learns_from):
                     raise ConfigError(f'arm {arm.name!r} on {data.name!r}: methods need a teacher')
         for name, teacher in self.teachers.items():
             check_name(name, 'teacher')
@@ -88,8 +92,8 @@ class Suite:
         ]
 
     def teacher_of(self, dataset: Dataset, arm: Arm) -> str | None:
-        """Return the name of the teacher that an arm learns from on a data set, None for a student alone."""
-        return (arm.teacher or dataset.teacher) if arm.methods else None
+        """Return the suite's teacher that an arm learns from on a data set; None for a student alone, or of a run."""
+        return (arm.teacher or dataset.teacher) if arm.methods and not arm.learns_from else None
 
     def teacher_file(self, name: str) -> str:
         """Return the path of a teacher's weights below the checkout."""

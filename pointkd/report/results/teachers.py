@@ -11,7 +11,8 @@ from pointkd.core.files import sha256
 from pointkd.report.results.data import prepare
 from pointkd.report.results.jobs import teaching_job
 from pointkd.report.results.places import Places
-from pointkd.report.results.runs import WEIGHTS, carry_out
+from pointkd.report.results.runs import carry_out
+from pointkd.report.results.stages import WEIGHTS
 from pointkd.report.results.suite import Suite
 
 MOST_BYTES = 2 * 1000 * 1000

@@ -77,6 +77,13 @@ def test_nothing_to_compare_gives_zero_with_a_gradient_path():
         assert loss.item() == 0
 
 
+@pytest.mark.parametrize('tau', [1.0, 2.0, 10.0])
+def test_where_no_row_counts_the_gradient_is_zero(tau):
+    student = STUDENT.float().requires_grad_()
+    sigmoid_kl(student, TEACHER.float(), tau, torch.zeros(3)).backward()
+    assert student.grad.abs().max() == 0
+
+
 def test_bad_input():
     with pytest.raises(ShapeError):
         logit_kl(STUDENT, TEACHER[:2], 1.0)

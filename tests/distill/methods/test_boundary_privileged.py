@@ -174,3 +174,26 @@ def test_a_teacher_of_other_classes_is_refused(tmp_path):
     data = model.data_preprocessor(image_batch(1), True)
     with pytest.raises(ConfigError, match=r'\(3 classes\) and .*\(4 classes\)'):
         model(**data, mode='loss')
+
+
+def test_segmentation_methods_train_side_by_side(tmp_path):
+    """Scores at the classifier, features before it at unequal widths; each term reaches the student."""
+    feature = dict(student='decode_head.conv_cat', weight=1.0)
+    model = segmentor(
+        tmp_path,
+        TERM,
+        dict(type='ChannelWise', student='decode_head.conv_seg'),
+        dict(type='ChannelWise', **feature),
+        dict(type='Logits', student='decode_head.conv_seg'),
+        dict(type='DIST', student='decode_head.conv_seg'),
+        dict(type='PairWise', **feature),
+        dict(type='IntraClassVariation', classes=3, **feature),
+        dict(type='CrossImage', classes=3, **feature),
+        dict(type='MGD', hidden=0.75, **feature),
+    )
+    data = model.data_preprocessor(image_batch(2), True)
+    losses = model(**data, mode='loss')
+    parameters = list(model.student.backbone.parameters())
+    for term in model.adapters.terms:
+        found = torch.autograd.grad(losses[f'loss_{term.name}'], parameters, retain_graph=True, allow_unused=True)
+        assert sum(float(value.abs().sum()) for value in found if value is not None) > 0, term.name

@@ -7,6 +7,8 @@ import torch
 from helpers.features import (
     GRID,
     MAKERS,
+    annotations,
+    box_sides,
     label_samples,
     pixel_logits,
     row_logits,
@@ -49,6 +51,9 @@ SETTINGS = {
     'DIST': [{}, dict(tau=2.0, beta=0.0), dict(gamma=0.0, beta=2.0), dict(per_image=True)],
     'IntraClassVariation': [dict(classes=4)],
     'Logits': [{}, dict(tau=3.0)],
+    'PKD': [{}, dict(statistics='sample')],
+    'FGD': [dict(lambda_=1e-3), dict(alpha=1.0, beta=0.5, gamma=0.0, lambda_=0.0)],
+    'LD': [dict(threshold=0.5), dict(region='boxes', scale=2.0), dict(region='boxes', scale=2.0, ring=1.0, tau=1.0)],
     'MGD': [{}, dict(hidden=0.3, seed=2)],
     'PairWise': [{}, dict(pool=None), dict(pool=2)],
 }
@@ -83,10 +88,14 @@ def build(name, settings):
     return build_strict(METHODS, {'type': name, **settings}, 'test', widths=widths).double()
 
 
-def context(sample=slice(None), flip=False):
-    """A context with what some settings ask for."""
+def context(maker, sample=slice(None), flip=False):
+    """A context with what some settings ask for: labels, boxes, another feature."""
     confidence = Map(values((3, 2, 8, 8), 50)[sample], GRID)
-    return Context(data_samples=label_samples(WIDTH, flip)[sample], extra={'confidence': confidence})
+    boxes = annotations(8.0) if maker is box_sides else annotations(GRID.cell[0], GRID.origin[:2])
+    samples = label_samples(WIDTH, flip)
+    for entry, annotated in zip(samples, boxes, strict=True):
+        entry.gt_instances = annotated.gt_instances
+    return Context(data_samples=samples[sample], extra={'confidence': confidence})
 
 
 def leaf(feature):
@@ -104,14 +113,14 @@ def promise_is_broken(promise):
 def test_equal_features_give_zero_loss_and_gradient(name, settings, maker):
     method = build(name, settings)
     student = leaf(maker(WIDTH, 1))
-    term = method(student, maker(WIDTH, 1), context())
+    term = method(student, maker(WIDTH, 1), context(maker))
     if promise_is_broken(method.contract.zero_when_equal):
         assert term.loss.item() > 1e-4
         return
     term.loss.backward()
     assert term.loss.item() == pytest.approx(0, abs=1e-14)
     assert student.values.grad.abs().max() <= 1e-14
-    different = method(maker(WIDTH, 2), maker(WIDTH, 1), context())
+    different = method(maker(WIDTH, 2), maker(WIDTH, 1), context(maker))
     assert different.loss.item() > 1e-4
 
 
@@ -119,9 +128,11 @@ def test_equal_features_give_zero_loss_and_gradient(name, settings, maker):
 def test_a_batch_is_the_mean_of_its_samples(name, settings, maker):
     method = build(name, settings)
     student, teacher = maker(WIDTH, 1), maker(WIDTH, 2)
-    whole = method(student, teacher, context()).loss.item()
+    whole = method(student, teacher, context(maker)).loss.item()
     alone = [
-        method(sample_of(student, sample), sample_of(teacher, sample), context(slice(sample, sample + 1))).loss.item()
+        method(
+            sample_of(student, sample), sample_of(teacher, sample), context(maker, slice(sample, sample + 1))
+        ).loss.item()
         for sample in range(samples_in(student))
     ]
     same = whole == pytest.approx(sum(alone) / len(alone), rel=1e-9)
@@ -132,8 +143,8 @@ def test_a_batch_is_the_mean_of_its_samples(name, settings, maker):
 def test_the_order_of_elements_does_not_matter(name, settings, maker):
     method = build(name, settings)
     student, teacher = maker(WIDTH, 1), maker(WIDTH, 2)
-    expected = method(student, teacher, context()).loss.item()
-    flipped = context(flip=isinstance(student, Logits))  # as `shuffled` does with the pixels
+    expected = method(student, teacher, context(maker)).loss.item()
+    flipped = context(maker, flip=isinstance(student, Logits))  # as `shuffled` does with the pixels
     loss = build(name, settings)(shuffled(student, 5), shuffled(teacher, 5), flipped).loss
     assert loss.item() == pytest.approx(expected, rel=1e-9)
 
@@ -142,7 +153,7 @@ def test_the_order_of_elements_does_not_matter(name, settings, maker):
 def test_no_gradient_reaches_the_teacher(name, settings, maker):
     method = build(name, settings)
     student, teacher = leaf(maker(WIDTH, 1)), leaf(maker(WIDTH, 2))
-    method(student, teacher, context()).loss.backward()
+    method(student, teacher, context(maker)).loss.backward()
     assert teacher.values.grad is None
     assert student.values.grad.abs().sum() > 0
 
@@ -151,7 +162,7 @@ def test_no_gradient_reaches_the_teacher(name, settings, maker):
 def test_nothing_to_compare_is_zero_with_a_gradient_path(name, settings, maker):
     method = build(name, settings)
     student, teacher = leaf(maker(WIDTH, 1, sizes=(0, 0, 0))), maker(WIDTH, 2, sizes=(0, 0, 0))
-    term = method(student, teacher, context())
+    term = method(student, teacher, context(maker))
     term.loss.backward()
     assert term.loss.item() == 0
     assert student.values.grad.shape == (0, WIDTH)
@@ -164,7 +175,7 @@ def test_finite_in_half_formats(name, settings, maker, dtype):
     student, teacher = maker(WIDTH, 1), maker(WIDTH, 2)
     student = leaf(student.with_values((student.values * 500).to(dtype)))
     with torch.autocast('cpu', torch.bfloat16):
-        term = method(student, teacher.with_values((teacher.values * 500).to(dtype)), context())
+        term = method(student, teacher.with_values((teacher.values * 500).to(dtype)), context(maker))
     term.loss.backward()
     assert term.loss.isfinite()
     assert student.values.grad.isfinite().all()
@@ -172,7 +183,7 @@ def test_finite_in_half_formats(name, settings, maker, dtype):
 
 @pytest.mark.parametrize(('name', 'settings', 'maker'), cases())
 def test_what_is_reported(name, settings, maker):
-    term = build(name, settings)(leaf(maker(WIDTH, 1)), maker(WIDTH, 2), context())
+    term = build(name, settings)(leaf(maker(WIDTH, 1)), maker(WIDTH, 2), context(maker))
     assert term.loss.shape == ()
     assert all(value.numel() == 1 and not value.requires_grad for value in term.scalars.values())
     ours, theirs = term.matched

@@ -1,0 +1,8 @@
+# GFL on ResNet-101: the teacher.
+_base_ = [
+    '../_base_/detection/gfl.py',
+    '../_base_/detection/coco.py',
+    '../_base_/detection/sgd-12e.py',
+    '../_base_/detection/runtime.py',
+]
+optim_wrapper = dict(optimizer=dict(lr=0.01))
