@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvTransposeNd
 
+from pointkd.compress.coupling import within
 from pointkd.compress.graphs import TensorGraph
 from pointkd.io.plan import Plan, channels_of, is_depthwise
 
@@ -93,7 +94,7 @@ def measure_costs(network: nn.Module, graph: TensorGraph, size: tuple[int, int])
         for handle in handles:
             handle.remove()
     for name in positions:
-        positions[name] *= next((times for prefix, times in graph.repeats.items() if name.startswith(prefix)), 1)
+        positions[name] *= next((times for part, times in graph.repeats.items() if within(name, [part])), 1)
     costs = {name: _layer_cost(module, positions[name]) for name, module in layers.items()}
     cuttable = sum(cost.params(cost.channels) for cost in costs.values())
     return Costs(costs, sum(parameter.numel() for parameter in network.parameters()) - cuttable, size)

@@ -150,29 +150,29 @@ def _two_stage(network: nn.Module) -> TensorGraph:
             f'roi_head: {type(head).__name__} can not be pruned: one box head without shared head expected'
         )
     extractors = {'bbox': head.bbox_roi_extractor}
+    regions = {'bbox': int((network.test_cfg.get('rpn') or {}).get('max_per_img', 1000))}
     if head.with_mask:
         extractors['mask'] = head.mask_roi_extractor
+        regions['mask'] = int((network.test_cfg.get('rcnn') or {}).get('max_per_img', 100))
     levels = len(head.bbox_roi_extractor.featmap_strides)
-    source = _last_level_layer(network)
-    proposals = int((network.test_cfg.get('rpn') or {}).get('max_per_img', 1000))
+    source = Follows(_last_level_layer(network))
 
-    def run(net: nn.Module, inputs: Tensor, regions: int = 1) -> list[Any]:
+    def run(net: nn.Module, inputs: Tensor, often: bool = False) -> list[Any]:
         maps = net.extract_feat(inputs)
         second = []
         for kind, extractor in extractors.items():
             pooled = _pooled(maps[:levels], extractor.roi_layers[0].output_size)
-            second.append(getattr(net.roi_head, f'{kind}_head')(pooled.repeat(regions, 1, 1, 1)))
+            part = getattr(net.roi_head, f'{kind}_head')
+            second.append(part(pooled.repeat(regions[kind] if often else 1, 1, 1, 1)))
         return [net.rpn_head(maps), *second]
 
-    attributes = (
-        {f'roi_head.{kind}_roi_extractor.out_channels': Follows(source) for kind in extractors} if source else {}
-    )
+    own = {id(extractor): f'roi_head.{kind}_roi_extractor' for kind, extractor in reversed(extractors.items())}
     return TensorGraph(
         run,
         image,
-        attributes,
-        {'roi_head.bbox_head': proposals},
-        timed=lambda net, inputs: run(net, inputs, proposals),
+        {f'{name}.out_channels': source for name in own.values()},  # a shared extractor has one name
+        {f'roi_head.{kind}_head': times for kind, times in regions.items()},
+        timed=lambda net, inputs: run(net, inputs, often=True),
     )
 
 

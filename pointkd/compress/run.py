@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -17,7 +18,8 @@ from pointkd.compress.files import layer_rows, write_pruned
 from pointkd.compress.importance import task_gradients
 from pointkd.compress.latency import Latency, OnnxNetwork, measure_in_turns
 from pointkd.compress.pruning import Pruned, Pruner, PruneSettings
-from pointkd.core.errors import ConfigError
+from pointkd.compress.sparsity import FILE
+from pointkd.core.errors import ConfigError, DataError
 from pointkd.core.files import sha256
 from pointkd.io.build import build_model, scope_of
 from pointkd.io.plan import Plan
@@ -108,8 +110,25 @@ def prune_config(
     record = _record(pruner, pruned, target, latency)
     record |= {'config': str(config.filename), 'checkpoint': {'file': str(checkpoint), 'sha256': sha256(checkpoint)}}
     record['measuring'] = asdict(measuring)
+    record['sparsity'] = sparsity_record(checkpoint)
     write_pruned(out_dir, config, pruned, record)
     return record
+
+
+def sparsity_record(checkpoint: str | Path) -> dict[str, Any] | None:
+    """Return the record of the sparsity training that lies beside a checkpoint, None where there is none.
+
+    Raises:
+        DataError: it is broken.
+    """
+    path = Path(checkpoint).parent / FILE
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+        return {'unit': content['unit'], 'layers': content['layers'], 'history': content['history']}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f'{path}: is no record of a sparsity training ({error!r}); move it away') from error
 
 
 def loss_gradients(network: nn.Module, config: Config, batches: int) -> dict[str, Tensor]:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pointkd.core.errors import ConfigError, nearest
 
+FILE = 'sparsity.json'  # the record of a sparsity training, beside its checkpoints
 KINDS = ('subgradient', 'proximal')
 BINS = 60  # of a histogram of |γ|
 HIGHEST = 1.5  # upper end of the histogram; larger scales are counted in the last bin

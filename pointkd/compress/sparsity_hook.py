@@ -20,11 +20,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from pointkd.compress.coupling import couple
 from pointkd.compress.graphs import graph_of
 from pointkd.compress.importance import scale_names
-from pointkd.compress.sparsity import KINDS, SCHEDULES, add_subgradient, histogram, rate, shrink
+from pointkd.compress.sparsity import FILE, KINDS, SCHEDULES, add_subgradient, histogram, rate, shrink
 from pointkd.core.errors import ConfigError, nearest
 from pointkd.core.files import write_json
 
-FILE = 'sparsity.json'
 DEAD = 1e-3  # a scale below this is counted as zero
 
 logger = logging.getLogger(__name__)
@@ -52,8 +51,6 @@ class SparsityHook(Hook):
     Raises:
         ConfigError: a setting is out of range.
     """
-
-    priority = 'LOW'  # after the optimiser's hook
 
     def __init__(
         self,

@@ -78,6 +78,21 @@ def test_what_is_refused_overwrites_nothing(net, tmp_path, capsys, words: list[s
     assert (tmp_path / 'pruned.pth').read_text() == 'mine'
 
 
+def test_a_sparsity_record_beside_the_checkpoint_is_drawn_or_refused(tmp_path, capsys) -> None:
+    net = write_small_net(tmp_path / 'net')
+    history = [{'at': 1, 'rate': 0.1, 'near_zero': 0.25, 'histogram': [1] * 60}]
+    record = tmp_path / 'net' / 'sparsity.json'
+    record.write_text(json.dumps({'unit': 'epoch', 'layers': ['neck'], 'history': history}))
+    assert prune(net, tmp_path / 'out', '--ratio', 0.5, '--runs', 0) == 0
+    page = (tmp_path / 'out' / 'report.html').read_text()
+    assert '25.0% of all scales are below 0.001 after epoch 1' in page
+    assert 'data:image/png' in page
+    record.write_text('{}')
+    assert prune(net, tmp_path / 'other', '--ratio', 0.5, '--runs', 0) == 2
+    assert 'is no record of a sparsity training' in capsys.readouterr().err
+    assert not (tmp_path / 'other').exists()
+
+
 def test_a_checkpoint_of_another_model_is_refused(net, tmp_path, capsys) -> None:
     other = write_small_net(tmp_path / 'other', middle_encoder__in_channels=24, voxel_encoder__feat_channels=[24],
                             backbone__in_channels=24)  # fmt: skip

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 from helpers.configs import CONFIGS
-from helpers.prunable_models import MODELS, distil_step, train_step, write_dense
+from helpers.prunable import scramble
+from helpers.prunable_models import MODELS, distil_step, mask_rcnn, train_step, write_dense
 
 import pointkd.engine  # noqa: F401
 from pointkd.compress.checking import check_equal
@@ -58,6 +59,19 @@ def test_the_round_trip(name: str, tmp_path: Path) -> None:
         network(**network.data_preprocessor(_batch(config)), mode='predict')
     assert np.isfinite(float(train_step(network, config)['loss']))
     assert float(distil_step(name, config, dense)['loss_channel_wise']) > 0
+
+
+@pytest.mark.long
+def test_a_mask_head_shares_the_second_stage() -> None:
+    network = build_model(mask_rcnn())
+    scramble(network)
+    pruner = Pruner(network, PruneSettings(), SIZE)
+    plan = pruner.prune(0.5).plan
+    assert plan.attributes == {f'roi_head.{kind}_roi_extractor.out_channels': 16 for kind in ('bbox', 'mask')}
+    assert plan.layers['roi_head.mask_head.convs.0.conv'].inputs == plan.layers['rpn_head.rpn_conv'].inputs
+    assert 'roi_head.mask_head.conv_logits' in pruner.left_whole()
+    linear = pruner.costs.layers['roi_head.bbox_head.fc_cls']
+    assert linear.positions == 20  # proposals
 
 
 @pytest.mark.long

@@ -64,6 +64,23 @@ def faster_rcnn() -> Config:
     return load_config(path, pretrained=False, options=[*DETECTOR, *head])
 
 
+def mask_rcnn() -> Config:
+    """Return a narrow Mask R-CNN."""
+    head = [
+        'model.rpn_head.in_channels=32',
+        'model.rpn_head.feat_channels=32',
+        'model.roi_head.bbox_roi_extractor.out_channels=32',
+        'model.roi_head.mask_roi_extractor.out_channels=32',
+        'model.roi_head.bbox_head.in_channels=32',
+        'model.roi_head.bbox_head.fc_out_channels=64',
+        'model.roi_head.mask_head.in_channels=32',
+        'model.roi_head.mask_head.conv_out_channels=32',
+        'model.test_cfg.rpn.max_per_img=20',
+    ]
+    path = 'mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py'
+    return load_config(path, pretrained=False, options=[*DETECTOR, *head])
+
+
 def pspnet() -> Config:
     """Return a narrow PSPNet."""
     path = 'mmseg::pspnet/pspnet_r18-d8_4xb2-80k_cityscapes-512x1024.py'

@@ -12,7 +12,7 @@ from pointkd.core.errors import DataError
 from pointkd.report.compression.scales import draw_scales
 from pointkd.report.page import Cell, Page
 
-RECORD, ACCURACY, SPARSITY, REPORT = 'prune.json', 'accuracy.json', 'sparsity.json', 'report.html'
+RECORD, ACCURACY, REPORT = 'prune.json', 'accuracy.json', 'report.html'
 STAGES = ('dense', 'sparse', 'pruned', 'fine-tuned', 'distilled')
 
 
@@ -20,8 +20,7 @@ def write_report(folder: str | Path, path: str | Path | None = None) -> Path:
     """Write report.html from what pruning left in a folder.
 
     Args:
-        folder: with `prune.json`; `accuracy.json` (metrics by stage) and `sparsity.json` (of the sparsity training) are
-            shown where they are there.
+        folder: with `prune.json`; `accuracy.json` (metrics by stage) is shown where it is there.
         path: the page; by default `report.html` in the folder.
 
     Returns:
@@ -40,8 +39,8 @@ def write_report(folder: str | Path, path: str | Path | None = None) -> Path:
         page.heading('Accuracy')
         accuracy = read_json(folder / ACCURACY)
         page.table(('', *metric_names(accuracy)), accuracy_rows(accuracy))
-    if (folder / SPARSITY).is_file():
-        _scales(page, read_json(folder / SPARSITY))
+    if record['sparsity']:
+        _scales(page, record['sparsity'])
     page.heading('Layer by layer')
     header = ('', 'channels in', 'channels out', 'parameters', 'after', 'multiply-adds', 'after')
     page.table(header, layer_rows(record))

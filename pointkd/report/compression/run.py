@@ -8,12 +8,11 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from pointkd.compress.sparsity_hook import FILE as SPARSITY_FILE
 from pointkd.core.errors import ConfigError
 from pointkd.core.files import sha256, write_json, write_text
 from pointkd.engine.last_checkpoint import LAST
 from pointkd.report.compression import stages
-from pointkd.report.compression.page import ACCURACY, SPARSITY, write_report
+from pointkd.report.compression.page import ACCURACY, write_report
 from pointkd.report.compression.recipe import Recipe, Training
 
 DENSE_CONFIG = 'dense.py'
@@ -102,9 +101,6 @@ class Compression:
         pruned = self.folder / 'pruned'
         if self.accuracy:
             write_json(pruned / ACCURACY, self.accuracy)
-        sparse = self.folder / 'sparse' / SPARSITY_FILE
-        if self.recipe.sparse is not None and sparse.is_file():
-            stages.copy_record(sparse, pruned / SPARSITY)
         return write_report(pruned, self.folder / 'report.html')
 
     def dense_config(self) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -149,9 +148,3 @@ def metrics(config: Config, weights: Path, folder: Path) -> dict[str, float]:
     """Return the numbers that the config's metrics give a network, finite ones only."""
     values = {name: float(value) for name, value in evaluate(config, weights, work_dir=folder).items()}
     return {name: value for name, value in values.items() if np.isfinite(value)}
-
-
-def copy_record(source: Path, target: Path) -> None:
-    """Copy a record beside the report, whole or not at all."""
-    with atomic_write(target) as file, open(source, 'rb') as content:
-        shutil.copyfileobj(content, file)
