@@ -54,7 +54,7 @@ def write_camvid(root: Path, images: int = 2, size: tuple[int, int] = (48, 64)) 
             pixels = random.integers(0, 255, (*size, 3), dtype=np.uint8)
             classes = np.repeat(random.integers(0, 12, (size[0], size[1] // 16), dtype=np.uint8), 16, axis=1)
             classes[classes == 11] = 255
-            for folder, ending, content in (('images', 'jpg', pixels), ('labels', 'png', classes)):
+            for folder, content in (('images', pixels), ('labels', classes)):
                 (root / folder / split).mkdir(parents=True, exist_ok=True)
-                cv2.imwrite(str(root / folder / split / f'{number:04d}.{ending}'), content)
+                cv2.imwrite(str(root / folder / split / f'{number:04d}.png'), content)
     return root
