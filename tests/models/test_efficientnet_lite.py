@@ -81,6 +81,18 @@ def test_strides_and_dilations_keep_the_map_larger() -> None:
     assert sum(parameter.numel() for parameter in net.parameters()) == 2958848
 
 
+def test_the_last_stages_can_be_left_out() -> None:
+    whole = EfficientNetLite0(STRIDES).eval()
+    short = EfficientNetLite0(STRIDES[:5], (1,) * 5, (1, 2, 4)).eval()
+    state = made_up_state()
+    load_imagenet(whole, state)
+    load_imagenet(short, state)
+    image = torch.rand(1, 3, 64, 96)
+    for ours, theirs in zip(short(image), whole(image), strict=False):
+        torch.testing.assert_close(ours, theirs)
+    assert 0.5e6 < sum(value.numel() for value in short.parameters()) < 0.8e6
+
+
 def test_a_state_dict_of_another_net_is_refused() -> None:
     state = made_up_state()
     with pytest.raises(CheckpointError, match=r'has _blocks\.99\._bn0\.weight'):
@@ -91,7 +103,7 @@ def test_a_state_dict_of_another_net_is_refused() -> None:
 
 
 def test_wrong_settings_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigError, match='need 7 numbers each'):
+    with pytest.raises(ConfigError, match='need up to 7 numbers, equally many'):
         EfficientNetLite0(strides=(1, 2))
     with pytest.raises(ConfigError, match='between 0 and 6'):
         EfficientNetLite0(out_indices=(7,))

@@ -1,0 +1,129 @@
+# Does distillation help a segmentor, and where classes meet most of all? A small PSPNet on CamVid, alone and with each
+# method. Run with `pointkd results seg`; docs/suites.md explains each key.
+
+# -- sizes: everything that decides how long a run takes ---------------------------------------------------------------
+# A step of the student on 4 crops of 240 x 320 on one thread: 1.6 G multiply-adds forward, three times that with the
+# way back, 0.2 s; the teacher's forward, 7 G, adds 0.25 s. 400 steps and the test on 233 images: 3 to 4 minutes a run.
+ITERATIONS = 400
+TEACHER_ITERATIONS = 1500
+BATCH_SIZE = 4
+CROP = (240, 320)  # height, width
+
+# -- nets --------------------------------------------------------------------------------------------------------------
+TRAINING = {
+    'model.data_preprocessor.size': CROP,
+    'train_dataloader.dataset.pipeline.3.crop_size': CROP,
+    '+optim_wrapper.optimizer': dict(type='AdamW', lr=1e-3, weight_decay=0.01),
+}
+NARROW = {  # an eighth of ResNet-18's widths: 0.2 M parameters
+    'model.backbone.stem_channels': 8,
+    'model.backbone.base_channels': 8,
+    'model.decode_head.in_channels': 64,
+    'model.decode_head.channels': 32,
+    'model.auxiliary_head.in_channels': 32,
+    'model.auxiliary_head.channels': 16,
+}
+
+# -- methods -----------------------------------------------------------------------------------------------------------
+SCORES, FEATURES = 'decode_head.conv_seg', 'decode_head.bottleneck'
+warm_up = dict(type='Warmup', end=0.1)
+logits = dict(type='Logits', student=SCORES, tau=4.0, weight=1.0, schedule=warm_up)
+channel_wise = dict(type='ChannelWise', student=SCORES, tau=4.0, weight=3.0, schedule=warm_up)
+published = dict(type='BoundaryPrivileged', student=SCORES, published=True, weight=1.0)
+boundary = dict(type='BoundaryPrivileged', student=SCORES, weight=1.0, schedule=warm_up)
+dist = dict(type='DIST', student=SCORES, weight=1.0, schedule=warm_up)
+WEIGHTS = {'distill.methods.0.weight': [0.1, 1.0, 10.0]}
+
+
+def scores(name, title, method, **entries):
+    """A core row that learns from the teacher's scores."""
+    return dict(name=name, title=title, config='student', methods=[method], grid=WEIGHTS, **entries)
+
+
+def features(name, title, method, **entries):
+    """An extension row that learns from the map before the scores."""
+    methods = [dict(method, student=FEATURES, schedule=warm_up)]
+    return dict(name=name, title=title, config='student', methods=methods, grid=WEIGHTS, group='extension', **entries)
+
+
+# -- the suite ---------------------------------------------------------------------------------------------------------
+suite = dict(
+    title='Segmentation: PSPNet on CamVid',
+    numerics=dict(precision='f32', threads=1, memory_format='channels_last'),
+    seeds=3,
+    control='student',
+    losses=['decode.loss_ce', 'aux.loss_ce'],
+    teachers=dict(
+        camvid=dict(
+            dataset='camvid',
+            config='teacher',
+            schedule=dict(iterations=TEACHER_ITERATIONS, batch_size=BATCH_SIZE, peak=2e-3),
+        )
+    ),
+    datasets=[
+        dict(
+            name='camvid',
+            title='CamVid, 11 classes, 360 x 480',
+            kind='images',
+            root='camvid',
+            prepare='create-data camvid --root {root} --out {out} --jobs 1',
+            frames=dict(train=367, val=101, test=233),
+            parts={
+                part: {
+                    'test_dataloader.dataset.data_prefix': dict(
+                        img_path=f'images/{part}', seg_map_path=f'labels/{part}'
+                    )
+                }
+                for part in ('val', 'test')
+            },
+            configs={
+                'teacher': 'configs/segmentation/pspnet-lite0s_camvid.py',
+                'student': 'configs/segmentation/pspnet-r18-4x_camvid.py',
+            },
+            options=TRAINING,
+            teacher='camvid',
+            schedule=dict(iterations=ITERATIONS, batch_size=BATCH_SIZE, peak=4e-3),
+            classes=['all'],
+            columns=[
+                dict(title='mIoU', metric='mIoU'),
+                dict(title='trimap mIoU, 3 px', metric='boundary/trimap_mIoU_3'),
+                dict(title='boundary F', metric='boundary/F'),
+                dict(title='boundary IoU', metric='boundary/boundary_IoU'),
+            ],
+        )
+    ],
+    arms=[
+        # core rows
+        dict(name='student', title='student alone', config='student', options=NARROW),
+        scores('logits', 'Logits', logits, options=NARROW),
+        scores('channel-wise', 'ChannelWise on scores', channel_wise, options=NARROW),
+        scores('boundary-published', 'BoundaryPrivileged, published', published, options=NARROW),
+        scores('boundary', 'BoundaryPrivileged, clean', boundary, options=NARROW),
+        scores('dist', 'DIST', dist, options=NARROW),
+        # extension rows, in the order in which they are made
+        features(
+            'channel-wise-features',
+            'ChannelWise on features',
+            dict(type='ChannelWise', tau=1.0, weight=3.0),
+            options=NARROW,
+        ),
+        features('pair-wise', 'PairWise', dict(type='PairWise', pool=0.5, weight=1.0), options=NARROW),
+        features('mgd', 'MGD', dict(type='MGD', hidden=0.65, weight=1e-3), options=NARROW),
+        features(
+            'intra-class-variation',
+            'IntraClassVariation',
+            dict(type='IntraClassVariation', classes=11, weight=10.0),
+            options=NARROW,
+        ),
+        features('cross-image', 'CrossImage', dict(type='CrossImage', classes=11, weight=1.0), options=NARROW),
+        dict(
+            name='student-equal-time',
+            title='student alone, as long as BoundaryPrivileged takes',
+            config='student',
+            options=NARROW,
+            equal_time_to='boundary',
+            compare='boundary',
+            group='extension',
+        ),
+    ],
+)
