@@ -76,8 +76,8 @@ def input_size(config: object) -> tuple[int, int]:
     Raises:
         ConfigError: the pipeline does not say, and the network takes images.
     """
-    from pointkd.engine.complexity import resized_to
     from pointkd.io.build import model_config
+    from pointkd.io.images import resized_to
 
     preprocessor = model_config(config).get('data_preprocessor') or {}  # type: ignore[arg-type]
     if 'Det3D' in str(preprocessor.get('type')):

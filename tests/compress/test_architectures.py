@@ -13,10 +13,12 @@ from helpers.prunable_models import MODELS, distil_step, mask_rcnn, train_step, 
 
 import pointkd.engine  # noqa: F401
 from pointkd.compress.checking import check_equal
+from pointkd.compress.files import write_pruned
 from pointkd.compress.graphs import graph_of
 from pointkd.compress.latency import OnnxNetwork
 from pointkd.compress.pruning import Pruner, PruneSettings
 from pointkd.compress.run import Measuring, Target, prune_config
+from pointkd.export.exporter import export
 from pointkd.io.build import build_model
 from pointkd.io.checkpoints import load_weights
 from pointkd.io.config import load_config
@@ -59,6 +61,22 @@ def test_the_round_trip(name: str, tmp_path: Path) -> None:
         network(**network.data_preprocessor(_batch(config)), mode='predict')
     assert np.isfinite(float(train_step(network, config)['loss']))
     assert float(distil_step(name, config, dense)['loss_channel_wise']) > 0
+
+
+@pytest.mark.long
+@pytest.mark.parametrize('name', ['pspnet', 'yolov8'])
+def test_the_ordinary_exporter_takes_a_pruned_network(name: str, tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    dense = write_dense(name, tmp_path)
+    config = load_config(dense[0])
+    pruner = Pruner(build_model(config, dense[1]), PruneSettings(scope='global'), SIZE)
+    write_pruned(tmp_path, config, pruner.prune(0.5), {})
+    settings = load_config(tmp_path / 'pruned.py')
+    size = {'image_size': SIZE} if name == 'yolov8' else {}
+    if not size:
+        settings.test_pipeline[1].scale = SIZE[::-1]
+    export(settings, tmp_path / 'pruned.pth', tmp_path / 'export', **size)  # raises unless the answers are the same
+    assert (tmp_path / 'export' / 'model.onnx').stat().st_size < dense[1].stat().st_size
 
 
 @pytest.mark.long

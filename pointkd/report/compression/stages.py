@@ -23,6 +23,7 @@ from pointkd.core.files import atomic_write, sha256, write_json
 from pointkd.engine.evaluate import evaluate
 from pointkd.engine.last_checkpoint import LAST
 from pointkd.engine.train import train
+from pointkd.export.detection import image_obstacle, is_image_config
 from pointkd.export.exporter import export
 from pointkd.export.support import is_a
 from pointkd.io.build import build_model
@@ -117,7 +118,7 @@ def pruned_files(folder: Path) -> tuple[Config, Path]:
 
 
 def export_stage(config: Config, weights: Path, folder: Path, stage: Export, size: tuple[int, int]) -> dict[str, Any]:
-    """Export a network: a PointPillars as `pointkd export` does, others as one graph of raw maps, compared with torch.
+    """Export a network as `pointkd export` does; one that it can't take (two stages) as a graph of its raw maps.
 
     Returns:
         `largest_difference` of the raw maps, or what the parity gate of `pointkd export` measured.
@@ -126,7 +127,9 @@ def export_stage(config: Config, weights: Path, folder: Path, stage: Export, siz
         ExportError: ONNX Runtime gives other maps than torch.
     """
     network = build_model(config, weights)
-    if is_a(network, 'VoxelNet'):
+    if is_image_config(config) and not image_obstacle(network):
+        return export(config, weights, folder, verify_data=stage.verify_data, image_size=size).to_json()
+    if is_a(network, 'VoxelNet') or is_a(network, 'BaseSegmentor'):
         return export(config, weights, folder, verify_data=stage.verify_data).to_json()
     graph = graph_of(network)
     inputs = graph.make_input(*size, 1)
