@@ -127,7 +127,9 @@ class EfficientNetLite0(BaseModule):
         super().__init__(init_cfg)
         depth = len(strides)
         if len(dilations) != depth or not 1 <= depth <= len(STAGES):
-            raise ConfigError(f'EfficientNetLite0: strides and dilations need up to {len(STAGES)} numbers, equally many')
+            raise ConfigError(
+                f'EfficientNetLite0: strides and dilations need up to {len(STAGES)} numbers, equally many'
+            )
         if not set(out_indices) <= set(range(depth)):
             raise ConfigError(f'EfficientNetLite0: out_indices lie between 0 and {depth - 1}, got {out_indices}')
         self.imagenet, self.norm_eval, self.out_indices = imagenet, norm_eval, tuple(out_indices)
