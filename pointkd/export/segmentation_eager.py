@@ -74,9 +74,11 @@ class EagerSegmenter:
 def _own_steps(config: Config) -> list[Any]:
     """Build the steps of the test pipeline behind loading."""
     import mmseg.datasets.transforms  # noqa: F401 - registers them
+    from mmengine.registry import DefaultScope
     from mmseg.registry import TRANSFORMS
 
     blocks = [dict(block) for block in test_pipeline(config)]
     loading = ('LoadImageFromFile', 'LoadAnnotations', 'PackSegInputs')
     kept = [block for block in blocks if str(block['type']).rpartition('.')[2] not in loading]
-    return [TRANSFORMS.build(block) for block in [*kept, dict(type='PackSegInputs')]]
+    with DefaultScope.overwrite_default_scope('mmseg'):  # another runner of this process may have left its own
+        return [TRANSFORMS.build(block) for block in [*kept, dict(type='PackSegInputs')]]

@@ -76,9 +76,8 @@ def test(job: Job, folder: Path, home: Path, data: Path, weights: Path) -> None:
     shutil.rmtree(folder / 'results', ignore_errors=True)
     words = ['test', str(home / job.config), str(weights), *kind_of(job.dataset).test_words(folder)]
     words += ['--work-dir', str(folder / 'test'), '--data-root', str(data), '--no-pretrained']
-    run_verb(
-        [*words, '--cfg-options', *job.words(data)], home=home, threads=job.numerics.threads, output=folder / OUTPUT
-    )
+    words += ['--cfg-options', *network_words(job, folder, home, data)]
+    run_verb(words, home=home, threads=job.numerics.threads, output=folder / OUTPUT)
 
 
 def count(job: Job, folder: Path, home: Path) -> dict[str, int]:
