@@ -84,6 +84,19 @@ def kitti_eval(content: dict[str, Any]) -> str:
     return markdown(header, rows)
 
 
+def visdrone_eval(content: dict[str, Any]) -> str:
+    """Whole processes of the evaluator and of a literal loop over the rules."""
+    rows = [
+        [title, *(f'{statistics.median(content["contenders"][name][kind]):.2f}' for kind in ('wall_s', 'processor_s'))]
+        for name, title in (('pointkd', 'pointkd'), ('loop', 'a literal loop'))
+    ]
+    ratios = (f'{content["ratios"][kind]:.0f}' for kind in ('wall_s', 'processor_s'))
+    rows.append(['times as fast', *ratios])
+    header = [f'{content["images"]} images, {content["detections"]:,} detections', 'wall, s', 'processor, s']
+    difference = content['contenders']['loop']['largest_difference']
+    return f'{markdown(header, rows)}\n\nLargest difference {difference:.1g} points.'
+
+
 def cityscapes_eval(content: dict[str, Any]) -> str:
     """The Cityscapes evaluation beside the official script's plain Python path."""
     titles = {
@@ -206,6 +219,12 @@ MEASUREMENTS = [
     Measurement('kitti_mini', 'A few KITTI frames', 'python tools/overfit_kitti.py --root DIR --out OUT', kitti_mini),
     Measurement('kitti_eval_full_a', 'KITTI evaluation, 3,769 frames', EVALUATION, kitti_eval),
     Measurement('kitti_eval_full_c', "KITTI evaluation, a real network's 123,613 detections", EVALUATION, kitti_eval),
+    Measurement(
+        'visdrone_eval',
+        'VisDrone evaluation',
+        'python tools/benchmarks/visdrone_eval.py --labels val.tar.gz --sizes val_sizes.json --runs 3 --out OUT',
+        visdrone_eval,
+    ),
     Measurement(
         'cityscapes_eval',
         'Cityscapes evaluation',
