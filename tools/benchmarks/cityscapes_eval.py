@@ -1,7 +1,7 @@
 """Time `tools/evaluate.py cityscapes` in turns with cityscapesScripts' own plain Python path, on the same files.
 
-    python -m venv /tmp/official && /tmp/official/bin/pip install cityscapesscripts 'numpy<2'
-    python tools/benchmarks/cityscapes_eval.py --official /tmp/official/bin/python --runs 5 --out JSON
+    python -m venv OFFICIAL && OFFICIAL/bin/pip install cityscapesscripts 'numpy<2'
+    python tools/benchmarks/cityscapes_eval.py --official OFFICIAL/bin/python --runs 5 --out JSON
 
 Without `--labels` and `--results` the images are those of `tests/golden/cityscapes_eval/realistic`, enlarged to the
 size of Cityscapes (`--enlarge 4`: 1024 x 2048) and repeated (`--copies`). The package stays in an environment of its

@@ -1,8 +1,8 @@
 """Time a training step and inference of our YOLOv8-like detector against the `ultralytics` package, in turns.
 
-    python -m venv /tmp/peer && /tmp/peer/bin/pip install torch==2.14.1 torchvision==0.29.1 ultralytics==8.4.190 \
+    python -m venv PEER && PEER/bin/pip install torch==2.14.1 torchvision==0.29.1 ultralytics==8.4.190 \
         'numpy<2' 'setuptools<81' mmengine==0.10.7 mmcv-lite==2.1.0 mmdet==3.3.0        # about 3 GB
-    python tools/benchmarks/yolov8_step.py --python /tmp/peer/bin/python --scale n --batch 4 --out step.json
+    python tools/benchmarks/yolov8_step.py --python PEER/bin/python --scale n --batch 4 --out step.json
 
 Both sides run in processes of the same environment, on the same made-up images and boxes, with the same number of
 threads; in each round every side does one training step (forward, loss, backward) and one inference (decoded boxes of

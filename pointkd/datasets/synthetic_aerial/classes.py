@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-CLASSES = (
-    'pedestrian',
-    'people',
-    'bicycle',
-    'car',
-    'van',
-    'truck',
-    'tricycle',
-    'awning-tricycle',
-    'bus',
-    'motor',
-)
+from pointkd.core.visdrone import CLASSES
+
 IGNORED = 0  # category of an ignored region; 1 to 10 are CLASSES in their order, 11 is "others"
 PERSONS = ('pedestrian', 'people')
 CYCLES = ('bicycle', 'motor', 'tricycle', 'awning-tricycle')

@@ -7,14 +7,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from pointkd.core.errors import ConfigError
-from pointkd.core.files import write_json, write_text
+from pointkd.core.files import write_text
 from pointkd.datasets.parallel import map_frames
+from pointkd.datasets.recipe import check_recipe
 from pointkd.datasets.synthetic_aerial.coco import coco
 from pointkd.datasets.synthetic_aerial.frame import Frame, make_frame
 from pointkd.datasets.synthetic_aerial.settings import AerialSettings
-
-RECIPE_FILE = 'synthetic.json'
 
 
 def generate(
@@ -35,7 +33,7 @@ def generate(
         StorageError: a file can't be written.
     """
     root = Path(out)
-    _check_recipe(settings, root)
+    check_recipe(root, settings.recipe(), 'images')
     for left_over in root.glob('VisDrone2019-DET-*/*/.*.tmp'):  # of a run that was killed
         left_over.unlink()
     frames = [Frame(split, number) for split, count in settings.counts().items() for number in range(count)]
@@ -47,20 +45,3 @@ def generate(
         content = coco(root, [frame for frame in frames if frame.split == split], settings.size)
         write_text(root / f'{split}.json', json.dumps(content) + '\n')
     return len(missing)
-
-
-def _check_recipe(settings: AerialSettings, root: Path) -> None:
-    """Write down what the folder's images are made from, or make sure that it is the same."""
-    path = root / RECIPE_FILE
-    if not path.is_file():
-        write_json(path, settings.recipe())
-        return
-    try:
-        found = json.loads(path.read_text(encoding='utf-8'))
-    except ValueError as error:
-        raise ConfigError(f'{path}: is not JSON ({error}); delete the folder or choose another --out') from error
-    if found != settings.recipe():
-        raise ConfigError(
-            f'{root} holds images made with {found}, asked for are {settings.recipe()}: '
-            'choose another --out, or delete the folder'
-        )

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from pointkd.core.errors import ConfigError
-from pointkd.core.files import write_json, write_text
+from pointkd.core.files import write_text
 from pointkd.datasets.kitti_folder import KittiFolder
 from pointkd.datasets.parallel import map_frames
+from pointkd.datasets.recipe import check_recipe
 from pointkd.datasets.synthetic_kitti.frame import frame_name, is_made, make_frame
 from pointkd.datasets.synthetic_kitti.settings import SceneSettings
-
-RECIPE_FILE = 'synthetic.json'
 
 
 def generate(
@@ -35,7 +32,7 @@ def generate(
         StorageError: a file can't be written.
     """
     root = Path(out)
-    _check_recipe(settings, root)
+    check_recipe(root, settings.recipe(), 'scenes')
     for left_over in (root / 'training').glob('*/.*.tmp'):  # of a run that was killed
         left_over.unlink()
     folder = KittiFolder(root)
@@ -45,23 +42,6 @@ def generate(
         progress(done, len(missing))
     _write_lists(settings, folder)
     return len(missing)
-
-
-def _check_recipe(settings: SceneSettings, root: Path) -> None:
-    """Write down what the folder's scenes are made from, or make sure that it is the same."""
-    path = root / RECIPE_FILE
-    if not path.is_file():
-        write_json(path, settings.recipe())
-        return
-    try:
-        found = json.loads(path.read_text(encoding='utf-8'))
-    except ValueError as error:
-        raise ConfigError(f'{path}: is not JSON ({error}); delete the folder or choose another --out') from error
-    if found != settings.recipe():
-        raise ConfigError(
-            f'{root} holds scenes made with {found}, asked for are {settings.recipe()}: '
-            'choose another --out, or delete the folder'
-        )
 
 
 def _write_lists(settings: SceneSettings, folder: KittiFolder) -> None:
