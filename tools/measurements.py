@@ -170,6 +170,28 @@ def overhead(content: dict[str, Any]) -> str:
     return f"{markdown(header, rows)}\n\nStudent's step {student:.0f} ms, teacher's whole forward {teacher:.0f} ms."
 
 
+def pruned_yolo(content: dict[str, Any]) -> str:
+    """What half of YOLOv8m costs, and a latency that was asked for."""
+    titles = {'half': 'half of every layer', 'latency_target': 'to a latency'}
+    rows = []
+    for name, title in titles.items():
+        entry = content[name]
+        costs = [
+            f'{entry[key][1] / scale:.2f} of {entry[key][0] / scale:.2f} ({entry[key][1] / entry[key][0] - 1:+.1%})'
+            for key, scale in (('params', 1e6), ('macs', 1e9))
+        ]
+        dense, pruned = (entry['latency'][net]['median_ms'] for net in ('dense', 'pruned'))
+        wanted = f'{entry["target_ms"]:.0f}' if 'target_ms' in entry else '-'
+        rows.append([title, *costs, wanted, f'{dense:.0f}', f'{pruned:.0f}', f'{pruned / dense:.2f}'])
+    header = ['cut', 'parameters, M', 'multiply-adds, G', 'wanted, ms', 'dense, ms', 'pruned, ms', 'ratio']
+    measuring = content['measuring']
+    return (
+        f'{markdown(header, rows)}\n\n{measuring["size"][0]} x {measuring["size"][1]}, {measuring["threads"]} thread, '
+        f'median of {measuring["runs"]} runs in turns; {content["processor"]}, load average '
+        f'{content["load_average"]} before.'
+    )
+
+
 STUDIED = {
     'pillars': 'pillars, by log-counts (clean)',
     'pillars-published': 'pillars, published',
@@ -242,6 +264,12 @@ MEASUREMENTS = [
         'What local graphs look at',
         'python tools/local_graph_study.py --out OUT',
         local_graph_study,
+    ),
+    Measurement(
+        'prune_yolov8m',
+        'YOLOv8m, half of it',
+        'python tools/benchmarks/prune_yolov8m.py --out OUT',
+        pruned_yolo,
     ),
     Measurement('knn', 'Nearest neighbours', 'python tools/benchmarks/knn.py --threads 2 --out OUT', knn),
     Measurement('ops', 'Operators', 'python tools/benchmarks/ops.py > OUT', ops),

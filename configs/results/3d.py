@@ -215,6 +215,8 @@ suite = dict(
             name='local-graph-bev',
             title="LocalGraph on the neck's map, centres by the teacher's confidence",
             methods=[local_graph_bev],
+            grid={'distill.methods.0.weight': [3.0, 30.0, 300.0]},
+            tuned=True,
             group='extension',
         ),
         pillars(

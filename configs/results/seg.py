@@ -9,6 +9,8 @@ ITERATIONS = 400
 TEACHER_ITERATIONS = 1500
 BATCH_SIZE = 4
 CROP = (240, 320)  # height, width
+DRIVE = '0006R0'  # of the training frames: settings are chosen on it, without training on it; val is seven seconds long
+EVERYWHERE = dict(img_path='images', seg_map_path='labels')
 
 # -- nets --------------------------------------------------------------------------------------------------------------
 TRAINING = {
@@ -48,6 +50,11 @@ def features(name, title, method):
     return dict(row, group='extension')
 
 
+def deeplab(name, title, method):
+    """An extension row of a DeepLabV3+ that learns from the same teacher."""
+    return dict(name=name, title=title, config='deeplab', methods=[method], compare='deeplab', group='extension')
+
+
 # -- the suite ---------------------------------------------------------------------------------------------------------
 suite = dict(
     title='Segmentation: PSPNet on CamVid',
@@ -71,16 +78,17 @@ suite = dict(
             prepare='create-data camvid --root {root} --out {out} --jobs 1',
             frames=dict(train=367, val=101, test=233),
             parts={
-                part: {
-                    'test_dataloader.dataset.data_prefix': dict(
-                        img_path=f'images/{part}', seg_map_path=f'labels/{part}'
-                    )
-                }
-                for part in ('val', 'test')
+                part: {'test_dataloader.dataset.data_prefix': EVERYWHERE, '+test_dataloader.dataset.ann_file': names}
+                for part, names in (('val', f'splits/train-{DRIVE}.txt'), ('test', 'splits/test.txt'))
+            },
+            trials={
+                'train_dataloader.dataset.data_prefix': EVERYWHERE,
+                '+train_dataloader.dataset.ann_file': f'splits/train-without-{DRIVE}.txt',
             },
             configs={
                 'teacher': 'configs/segmentation/pspnet-lite0s_camvid.py',
                 'student': 'configs/segmentation/pspnet-r18-4x_camvid.py',
+                'deeplab': 'configs/segmentation/deeplabv3plus-mv2-half_camvid.py',
             },
             options=TRAINING,
             teacher='camvid',
@@ -103,6 +111,9 @@ suite = dict(
         scores('boundary', 'BoundaryPrivileged, clean', boundary),
         scores('dist', 'DIST', dist),
         # extension rows, in the order in which they are made
+        dict(name='deeplab', title='DeepLabV3+ alone', config='deeplab', compare='deeplab', group='extension'),
+        deeplab('deeplab-channel-wise', 'DeepLabV3+, ChannelWise on scores', channel_wise),
+        deeplab('deeplab-boundary', 'DeepLabV3+, BoundaryPrivileged, clean', boundary),
         features(
             'channel-wise-features',
             'ChannelWise on features',

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Compress."""
     import pointkd.engine  # noqa: F401  (makes the installed packages ready)
-    from pointkd.cli.prune import input_size
+    from pointkd.io.images import input_size
     from pointkd.report.compression.recipe import Recipe
     from pointkd.report.compression.run import compress
 

@@ -6,7 +6,6 @@ import argparse
 import logging
 
 from pointkd.cli._config_options import add_config_arguments, read_config
-from pointkd.core.errors import ConfigError
 
 HELP = 'cut channels out of a trained network, to a ratio, a size or a latency'
 
@@ -40,6 +39,7 @@ def run(args: argparse.Namespace) -> None:
     import pointkd.engine  # noqa: F401  (makes the installed packages ready)
     from pointkd.compress.pruning import PruneSettings
     from pointkd.compress.run import Measuring, Target, prune_config
+    from pointkd.io.images import input_size
     from pointkd.report.compression.page import write_report
 
     config = read_config(args)
@@ -68,23 +68,3 @@ def number(text: str) -> float:
     """
     factor = {'K': 1e3, 'M': 1e6, 'G': 1e9}.get(text[-1:].upper(), 1.0)
     return float(text[:-1] if factor > 1 else text) * factor
-
-
-def input_size(config: object) -> tuple[int, int]:
-    """Return height and width of the images that a config's test pipeline makes, up to the multiple it pads to.
-
-    Raises:
-        ConfigError: the pipeline does not say, and the network takes images.
-    """
-    from pointkd.io.build import model_config
-    from pointkd.io.images import resized_to
-
-    preprocessor = model_config(config).get('data_preprocessor') or {}  # type: ignore[arg-type]
-    if 'Det3D' in str(preprocessor.get('type')):
-        return 0, 0  # the canvas of a LiDAR net has its own size
-    try:
-        size = resized_to(config)  # type: ignore[arg-type]
-    except ConfigError as error:
-        raise ConfigError(f'{error}: --input-size H W') from error
-    divisor = int(preprocessor.get('pad_size_divisor', 1))
-    return -(-size[0] // divisor) * divisor, -(-size[1] // divisor) * divisor

@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument('--tables', action='store_true', help='only write tables and plots of what is done')
     what.add_argument('--check', action='store_true', help='do tables, JSONs and the suite match? exit code 1 if not')
     what.add_argument('--calibrate', action='store_true', help='time a step of every row; nothing else may run')
+    what.add_argument('--latency', action='store_true', help="time every row's network; nothing else may run")
     what.add_argument('--tune', metavar='ARM', help="try an arm's grid on the validation frames")
     what.add_argument('--make-teacher', metavar='NAME', help='train a teacher and pack it into data/teachers')
     parser.add_argument('--only', nargs='+', default=[], metavar='ARM', help='only these rows (`teacher` is one)')
@@ -96,6 +97,12 @@ def _work(args: argparse.Namespace, suite: Suite, places: Places, choice: Choice
             for dataset in datasets:
                 for name, times in calibrate(suite, places, dataset, choice.data, _say).items():
                     _say(f'{dataset.name:<12} {name:<32} {times["ms"]:8.1f} ms a step {times["peak_mb"]:6.0f} MB')
+        elif args.latency:
+            from pointkd.report.results.latency import measure_latency
+
+            for dataset in datasets:
+                for name, times in measure_latency(suite, places, dataset, _say).items():
+                    _say(f'{dataset.name:<12} {name:<32} {times["ms"]:8.2f} ms an input')
         elif args.tune:
             from pointkd.report.results.tune import tune
 

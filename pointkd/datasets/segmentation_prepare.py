@@ -29,7 +29,8 @@ def prepare_camvid(
     """Make a data set for `CamVidDataset` out of CamVid in SegNet's layout.
 
     Writes `labels/SPLIT/NAME.png` (0..10, 255 ignored), `images/SPLIT/NAME.png` (links; images of other kinds are
-    written anew as PNG, without loss) and `splits/SPLIT.txt`.
+    written anew as PNG, without loss) and `splits/SPLIT.txt`; for each drive of train `splits/train-DRIVE.txt` and
+    `splits/train-without-DRIVE.txt`, so that settings can be chosen on frames whose neighbours were not trained on.
 
     Args:
         root: folder with train.txt, val.txt, test.txt.
@@ -59,9 +60,28 @@ def prepare_camvid(
         for pair in pairs
     ]
     _run(camvid_layout.label_rules(), tasks, jobs, progress)
-    for split, pairs in lists.items():
-        write_text(out / SPLITS_FOLDER / f'{split}.txt', ''.join(f'{pair.name}\n' for pair in pairs))
-    return {split: len(pairs) for split, pairs in lists.items()}
+    names = {split: [pair.name for pair in pairs] for split, pairs in lists.items()}
+    for split, members in {**names, **_by_drive(names['train'])}.items():
+        write_text(out / SPLITS_FOLDER / f'{split}.txt', ''.join(f'{name}\n' for name in members))
+    return {split: len(members) for split, members in names.items()}
+
+
+def _by_drive(names: list[str]) -> dict[str, list[str]]:
+    """Return lists of the frames of each drive and of all others, where there are several.
+
+    Example:
+        >>> _by_drive(['train/A_1', 'train/B_1'])['train-without-A']
+        ['train/B_1']
+    """
+    drives: dict[str, list[str]] = {}
+    for name in names:
+        drives.setdefault(Path(name).name.partition('_')[0], []).append(name)
+    if len(drives) < 2:
+        return {}
+    lists = {f'train-{drive}': members for drive, members in drives.items()}
+    for drive, members in drives.items():
+        lists[f'train-without-{drive}'] = [name for name in names if name not in set(members)]
+    return lists
 
 
 def prepare_cityscapes(

@@ -29,6 +29,7 @@ REASONS = {
 OPTIONAL = {
     'openvino': 'only to run and time exported models with OpenVINO',
     'tensorrt': 'only to build engines for NVIDIA GPUs',
+    'imagenet': 'only for the ImageNet weights of EfficientNet-Lite0',
 }
 SIMD = ('amx_bf16', 'avx512_bf16', 'avx512f', 'avx2')
 
@@ -121,8 +122,8 @@ def _verdict(name: str, wanted: str, extra: str, version: str | None, met: bool)
     """Return the finding on a package of which a version (None: nothing) is installed."""
     if met:
         return Finding(name, 'ok', str(version))
-    if version is None and name in OPTIONAL:
-        return Finding(name, 'ok', 'not installed', f"optional, {OPTIONAL[name]}: `pip install 'pointkd[{name}]'`")
+    if version is None and extra in OPTIONAL:
+        return Finding(name, 'ok', 'not installed', f"optional, {OPTIONAL[extra]}: `pip install 'pointkd[{extra}]'`")
     install = f"`pip install '{name}{wanted}'`" + (f': {REASONS[name]}' if name in REASONS else '')
     if version is None:
         group = f"; the whole group: `pip install 'pointkd[{extra}]'`" if extra else ''

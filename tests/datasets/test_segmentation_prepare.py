@@ -80,6 +80,21 @@ def test_camvid_data_set(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_lists_of_drives(tmp_path: Path) -> None:
+    root, out = write_camvid(tmp_path / 'root', train=3), tmp_path / 'out'
+    for folder, ending in (('train', 'jpg'), ('trainannot', 'png')):
+        (root / folder / f'train_0001.{ending}').rename(root / folder / f'dusk_0001.{ending}')
+    lines = (root / 'train.txt').read_text().replace('train_0001', 'dusk_0001')
+    (root / 'train.txt').write_text(lines)
+    assert prepare_camvid(root, out) == {'train': 3, 'val': 1, 'test': 1}
+
+    def names(file: str) -> list[str]:
+        return (out / 'splits' / f'{file}.txt').read_text().split()
+
+    assert names('train-dusk') == names('train-without-train') == ['train/dusk_0001']
+    assert names('train-train') == names('train-without-dusk') == ['train/train_0000', 'train/train_0002']
+
+
 def test_what_is_right_is_kept_and_what_is_not_is_made_anew(tmp_path: Path) -> None:
     root, out = write_camvid(tmp_path / 'root'), tmp_path / 'out'
     prepare_camvid(root, out)

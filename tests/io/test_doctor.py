@@ -36,6 +36,7 @@ def test_processor(flags: set[str], status: str, words: str) -> None:
         ('torch>=2.6; extra == "train"', None, 'fail', "pip install 'pointkd[train]'"),
         ('matplotlib>=3.8', None, 'fail', "pip install 'matplotlib>=3.8'"),
         ('tensorrt>=10; extra == "tensorrt"', None, 'ok', 'optional'),
+        ('some-weights==0.1.0; extra == "imagenet"', None, 'ok', "pip install 'pointkd[imagenet]'"),
     ],
 )
 def test_package(

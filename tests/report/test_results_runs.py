@@ -300,7 +300,8 @@ def test_runs_are_made_at_once_where_asked_for(tmp_path: Path, monkeypatch: pyte
 
 def test_tuning_tries_the_grid_once_and_keeps_the_best(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     grid = "grid={'distill.methods.0.weight': [0.5, 2.0, 4.0]}"
-    places = make_home(tmp_path, SUITE.replace("name='graph'", f"name='graph', {grid}"))
+    tuned = SUITE.replace("name='graph'", f"name='graph', {grid}")
+    places = make_home(tmp_path, tuned.replace("name='cars',", "name='cars', trials={'model.width': 6},"))
     suite = read_made(places)
     scores = iter([30.0, 33.0, 31.0])
     asked = made_up_run(monkeypatch, places, lambda job: next(scores))
@@ -308,7 +309,7 @@ def test_tuning_tries_the_grid_once_and_keeps_the_best(tmp_path: Path, monkeypat
     entry = tune.tune(suite, places, suite.arm('graph'), cars, {}, lambda line: None)
     assert entry['chosen'] == {'distill.methods.0.weight': 2.0}
     assert [trial['score'] for trial in entry['tried']] == [30.0, 33.0, 31.0]
-    assert {(job.part, job.iterations, job.seed) for job in asked} == {('val', 50, 0)}
+    assert {(job.part, job.iterations, job.seed, job.options['model.width']) for job in asked} == {('val', 50, 0, 6)}
     again = tune.tune(suite, places, suite.arm('graph'), cars, {}, lambda line: None)  # nothing is tried twice
     assert again['tried'] == entry['tried']
     assert len(asked) == 3

@@ -77,12 +77,13 @@ def test_tables_show_what_was_run(tmp_path: Path) -> None:
         add_record(places, 'cars', 'plain', seed, plain)
         add_record(places, 'cars', 'graph', seed, graph)
     write_compact(places.calibration, {'datasets': {'cars': {'plain': {'ms': 101.26}}}})
+    write_compact(places.latency, {'datasets': {'cars': {'plain': {'ms': 3.46}}}})
     rows = rows_of(suite, cars, State.read(places))
     table = lines_of(accuracy_table(cars, rows))
-    assert table['row'] == ['runs', '3D', 'BEV 0.5', 'parameters', 'multiply-adds', 'ms a step']
-    assert table['teacher'] == ['1', '70.0', '80.0', '1,070', '5 M', '-']
-    assert table['alone'] == ['3', '42.0 ± 2.0', '52.0 ± 2.0', '1,050', '5 M', '101.3']
-    assert table['wide'] == ['0', 'not run', '', '-', '-', '-']
+    assert table['row'] == ['runs', '3D', 'BEV 0.5', 'parameters', 'multiply-adds', 'latency, ms', 'ms a step']
+    assert table['teacher'] == ['1', '70.0', '80.0', '1,070', '5 M', '-', '-']
+    assert table['alone'] == ['3', '42.0 ± 2.0', '52.0 ± 2.0', '1,050', '5 M', '3.5', '101.3']
+    assert table['wide'] == ['0', 'not run', '', '-', '-', '-', '-']
     assert list(table)[2:] == ['teacher', 'alone', 'LocalGraph', '*extension*', 'wide']
     differences = lines_of(difference_table(cars, rows))
     # 1, 2, 3: mean 2, half width 4.303 / sqrt(3) = 2.484

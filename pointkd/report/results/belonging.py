@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pointkd.report.results.jobs import Job, teacher_job
@@ -15,7 +16,7 @@ from pointkd.report.results.suite import Suite
 def belonging(suite: Suite, places: Places, state: State) -> State:
     """Return a state without the records that are not of the suite: numbers of two configs are never mixed."""
     kept = {key: record for key, record in state.records.items() if problem(suite, places, state, record) is None}
-    return State(kept, state.calibration, state.tuning)
+    return replace(state, records=kept)
 
 
 def problem(suite: Suite, places: Places, state: State, record: Mapping[str, Any]) -> str | None:

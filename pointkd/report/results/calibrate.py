@@ -46,7 +46,7 @@ def calibrate(
     """Time every row of a data set and write calibration.json.
 
     Each row trains in a process of its own; they take turns, a block of steps each, so that what disturbs the machine
-    disturbs all alike. Eight rows are alive at once.
+    disturbs all alike. Eight rows are alive at once. Rows whose teacher has not been made are left out.
 
     Args:
         suite: the suite.
@@ -65,7 +65,13 @@ def calibrate(
     if load > BUSY:
         say(f'warning: the machine is busy (load average {load:.2f}): steps will be long, and may not compare')
     data = prepare(places, dataset, given, say)
-    jobs = {arm.name: arm_job(suite, dataset, arm, 0) for arm in suite.arms_of(dataset)}
+    jobs = {}
+    for arm in suite.arms_of(dataset):
+        lacking = suite.teacher_of(dataset, arm)
+        if lacking and suite.teachers[lacking].sha256 is None:
+            say(f'{dataset.name} {arm.name}: left out, teacher {lacking} has not been made')
+        else:
+            jobs[arm.name] = arm_job(suite, dataset, arm, 0)
     for teacher in {job.teacher for job in jobs.values() if job.teacher}:
         check_teacher(places, suite, teacher)
     rows: dict[str, dict[str, float]] = {}

@@ -103,6 +103,7 @@ class Dataset:
         root: data that the user has: folder below the shared data, where `--data NAME=DIR` names no other.
         lists: of KITTI's kind, name of the user's lists in ImageSets for train, val and test.
         prepare: more words for `pointkd create-data kitti`; on images a `pointkd` command with {root} and {out}.
+        trials: changes of all its configs while `--tune` tries settings: training frames without those chosen on.
         parts: on images, the changes of a config that have it tested on 'val' and on 'test', with {data} in texts.
         teacher: name of a teacher of the suite, for all distilled rows that name no other.
         options: changes of all its configs, by dotted key.
@@ -125,6 +126,7 @@ class Dataset:
     lists: dict[str, str] = field(default_factory=dict)
     prepare: str = ''
     parts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    trials: dict[str, Any] = field(default_factory=dict)
     teacher: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
     overlaps: dict[str, dict[str, float]] = field(default_factory=dict)

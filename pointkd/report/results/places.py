@@ -43,6 +43,11 @@ class Places:
         return self.documents / 'calibration.json'
 
     @property
+    def latency(self) -> Path:
+        """Latencies of the rows' networks."""
+        return self.documents / 'latency.json'
+
+    @property
     def tuning(self) -> Path:
         """What `--tune` has tried and chosen."""
         return self.documents / 'tuning.json'

@@ -54,11 +54,13 @@ class State:
         records: of runs, by (data set, row, seed).
         calibration: content of calibration.json.
         tuning: content of tuning.json.
+        latency: content of latency.json.
     """
 
     records: dict[tuple[str, str, int], dict[str, Any]] = field(default_factory=dict)
     calibration: dict[str, Any] = field(default_factory=dict)
     tuning: dict[str, Any] = field(default_factory=dict)
+    latency: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def read(cls, places: Places) -> State:
@@ -76,6 +78,7 @@ class State:
             state.records[key] = record
         state.calibration = read_json(places.calibration) if places.calibration.is_file() else {}
         state.tuning = read_json(places.tuning) if places.tuning.is_file() else {}
+        state.latency = read_json(places.latency) if places.latency.is_file() else {}
         return state
 
     def of(self, dataset: str, row: str) -> dict[int, dict[str, Any]]:
@@ -84,8 +87,11 @@ class State:
 
     def step_ms(self, dataset: str, row: str) -> float | None:
         """Return the calibrated milliseconds of a row's training step."""
-        entry = self.calibration.get('datasets', {}).get(dataset, {}).get(row)
-        return None if entry is None else float(entry['ms'])
+        return _milliseconds(self.calibration, dataset, row)
+
+    def latency_ms(self, dataset: str, row: str) -> float | None:
+        """Return the milliseconds that a row's network takes for one input."""
+        return _milliseconds(self.latency, dataset, row)
 
 
 def plan(suite: Suite, places: Places, state: State, seeds: int | None = None) -> list[Run]:
@@ -186,6 +192,12 @@ def expected_seconds(run: Run, state: State) -> float | None:
         if record['train_seconds'] and record['iterations']
     ]
     return OVERHEAD_S + statistics.median(paces) * run.job.iterations if paces else None
+
+
+def _milliseconds(measured: Mapping[str, Any], dataset: str, row: str) -> float | None:
+    """Return the time of a row, None where it was not measured."""
+    entry = measured.get('datasets', {}).get(dataset, {}).get(row)
+    return None if entry is None else float(entry['ms'])
 
 
 def _teachers(suite: Suite, places: Places, state: State) -> Iterator[Run]:

@@ -41,6 +41,7 @@ class Plot:
 def plots_of(suite: Suite, dataset: Dataset, state: State) -> list[Plot]:
     """Return the plots of a data set for which there are numbers."""
     rows = [row for row in rows_of(suite, dataset, state) if row.records]
+    fast = [row for row in rows if row.latency_ms is not None]
     timed = [row for row in rows if row.step_ms is not None]
     curves = [row for row in rows if row.group == CORE and row.name != TEACHER and mean_curve(row.records) is not None]
     column = dataset.columns[0].title
@@ -52,6 +53,15 @@ def plots_of(suite: Suite, dataset: Dataset, state: State) -> list[Plot]:
                 f'{dataset.name}/accuracy-parameters.png',
                 f'{column} against parameters',
                 lambda axes: draw_scatter(axes, dataset, rows, cost, 'parameters, millions'),
+            )
+        )
+    if fast:
+        latencies = {row.name: float(row.latency_ms or 0) for row in fast}
+        plots.append(
+            Plot(
+                f'{dataset.name}/accuracy-latency.png',
+                f'{column} against latency',
+                lambda axes: draw_scatter(axes, dataset, fast, latencies, 'ms an input, ONNX Runtime'),
             )
         )
     if timed:

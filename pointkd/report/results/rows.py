@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pointkd.report.results.kinds import kind_of
@@ -23,6 +23,7 @@ class Row:
         group: 'core' or 'extension'.
         records: of its runs, by seed.
         step_ms: calibrated time of a training step, None where it was not measured.
+        latency_ms: time of its network for one input, None where it was not measured.
         control: the row that it is compared to, None for none.
     """
 
@@ -31,6 +32,7 @@ class Row:
     group: str
     records: Mapping[int, Mapping[str, Any]]
     step_ms: float | None = None
+    latency_ms: float | None = None
     control: Row | None = None
 
     def values(self, dataset: Dataset, column: Column) -> dict[int, float]:
@@ -57,7 +59,8 @@ def rows_of(suite: Suite, dataset: Dataset, state: State) -> list[Row]:
     """Return the rows of a data set: its teacher, core rows, extension rows, each in the order of the suite."""
     rows: list[Row] = []
     if dataset.teacher is not None:
-        rows.append(Row(TEACHER, 'teacher', dataset.group, state.of(dataset.name, TEACHER)))
+        records, latency = state.of(dataset.name, TEACHER), state.latency_ms(dataset.name, TEACHER)
+        rows.append(Row(TEACHER, 'teacher', dataset.group, records, latency_ms=latency))
     plain = {
         arm.name: Row(
             name=arm.name,
@@ -65,11 +68,11 @@ def rows_of(suite: Suite, dataset: Dataset, state: State) -> list[Row]:
             group=group_of(dataset, arm),
             records=state.of(dataset.name, arm.name),
             step_ms=state.step_ms(dataset.name, arm.name),
+            latency_ms=state.latency_ms(dataset.name, arm.name),
         )
         for arm in suite.arms_of(dataset)
     }
     for arm in suite.arms_of(dataset):
         row, other = plain[arm.name], suite.compared_to(arm)
-        control = plain.get(other) if other is not None else None
-        rows.append(Row(row.name, row.title, row.group, row.records, row.step_ms, control))
+        rows.append(replace(row, control=plain.get(other) if other is not None else None))
     return sorted(rows, key=lambda row: row.group)  # core before extension; stable

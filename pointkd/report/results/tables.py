@@ -14,6 +14,7 @@ from pointkd.report.results.statistics import Difference, Spread
 from pointkd.report.results.suite import Suite
 
 NOT_RUN = 'not run'
+COSTS = ('parameters', 'multiply-adds', 'latency, ms', 'ms a step')
 
 
 def render(suite: Suite, state: State, pictures: str) -> str:
@@ -38,12 +39,13 @@ def render(suite: Suite, state: State, pictures: str) -> str:
 def accuracy_table(dataset: Dataset, rows: Sequence[Row]) -> str:
     """Return the table of means and standard deviations, with what each row costs."""
     columns = dataset.columns
-    header = ['row', 'runs', *(column.title for column in columns), 'parameters', 'multiply-adds', 'ms a step']
+    header = ['row', 'runs', *(column.title for column in columns), *COSTS]
     lines = []
     for row in rows:
         spreads = [row.spread(dataset, column) for column in columns]
         cells = [spread_text(value) for value in spreads] if row.records else [NOT_RUN] + [''] * (len(columns) - 1)
-        cost = [cell_text(row.number('params')), in_millions(row.number('macs')), cell_text(row.step_ms)]
+        cost = [cell_text(row.number('params')), in_millions(row.number('macs'))]
+        cost += [cell_text(row.latency_ms), cell_text(row.step_ms)]
         lines.append([row.title, str(len(row.records)), *cells, *cost])
     return markdown(header, with_heading(lines, rows))
 
@@ -138,6 +140,12 @@ def _reading(dataset: Dataset, state: State, rows: Sequence[Row]) -> str:
         sentences.append(
             f'Time of a training step: median of {measured["steps"]}, in turns, on {measured["processor"]}, load '
             f'average {measured["load_average"]} before.'
+        )
+    timed = state.latency.get('measured', {}).get(dataset.name)
+    if timed:
+        sentences.append(
+            f'Latency: the network alone in ONNX Runtime, one input, {timed["threads"]} thread, median of '
+            f'{timed["runs"]}, in turns, on {timed["processor"]}.'
         )
     return ' '.join(sentences)
 

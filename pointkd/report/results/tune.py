@@ -63,7 +63,7 @@ def tune(
     record: dict[str, Any] = {}
     for number, setting in enumerate(settings):
         say(f'[{number + 1}/{len(settings)}] {dataset.name} {arm.name}: {setting}')
-        job = arm_job(suite, dataset, arm, SEED, factor=SHARE, chosen=setting, part='val')
+        job = arm_job(suite, dataset, arm, SEED, factor=SHARE, chosen={**dataset.trials, **setting}, part='val')
         record = outcome(job, places.trial(dataset.name, arm.name, number), places.home, data, suite.losses)
         tried.append(
             {'setting': setting, 'score': kind_of(dataset).value(record['metrics'], dataset, dataset.columns[0])}

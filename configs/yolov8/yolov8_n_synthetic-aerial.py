@@ -1,0 +1,7 @@
+_base_ = [
+    '../_base_/yolov8.py',
+    '../_base_/yolov8_synthetic-aerial.py',
+    '../_base_/schedules/yolov8-short.py',
+    '../_base_/runtime_2d.py',
+]
+model = dict(scale='n', bbox_head=dict(num_classes=10, nominal_batch=None), test_cfg=dict(max_per_img=300))
