@@ -82,4 +82,4 @@ def test_a_pruned_network_is_that_of_its_plan(places: Places) -> None:
     Plan({'backbone.stem.conv': LayerPlan((3, 16), (0, 1, 2), tuple(range(8)))}).write(run / 'pruned' / 'plan.json')
     pruned = latency.network_config(latency.arm_job(suite, suite.datasets[0], suite.arm('pruned'), 0), run, places)
     assert 'plan' not in dense['model']
-    assert set(pruned['model']['plan']) == {'backbone.stem.conv'}
+    assert set(pruned['model']['plan']['layers']) == {'backbone.stem.conv'}
