@@ -5,3 +5,5 @@ _base_ = [
     '../_base_/runtime_2d.py',
 ]
 model = dict(scale='n', bbox_head=dict(num_classes=10, nominal_batch=None), test_cfg=dict(max_per_img=300))
+log_processor = dict(by_epoch=False)
+default_hooks = dict(logger=dict(interval=20), checkpoint=dict(by_epoch=False, interval=600))

@@ -25,6 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument('--check', action='store_true', help='do tables, JSONs and the suite match? exit code 1 if not')
     what.add_argument('--calibrate', action='store_true', help='time a step of every row; nothing else may run')
     what.add_argument('--latency', action='store_true', help="time every row's network; nothing else may run")
+    what.add_argument(
+        '--pictures', nargs='+', metavar='ROW', help='segmentation: draw what these rows see, in work_dirs'
+    )
     what.add_argument('--tune', metavar='ARM', help="try an arm's grid on the validation frames")
     what.add_argument('--make-teacher', metavar='NAME', help='train a teacher and pack it into data/teachers')
     parser.add_argument('--only', nargs='+', default=[], metavar='ARM', help='only these rows (`teacher` is one)')
@@ -103,6 +106,12 @@ def _work(args: argparse.Namespace, suite: Suite, places: Places, choice: Choice
             for dataset in datasets:
                 for name, times in measure_latency(suite, places, dataset, _say).items():
                     _say(f'{dataset.name:<12} {name:<32} {times["ms"]:8.2f} ms an input')
+        elif args.pictures:
+            from pointkd.report.results.pictures import write_pictures
+
+            for dataset in datasets:
+                report = write_pictures(suite, places, dataset, args.pictures, dict(choice.data), _say)
+                _say(f'report: {report}')
         elif args.tune:
             from pointkd.report.results.tune import tune
 

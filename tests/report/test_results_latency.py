@@ -6,13 +6,17 @@ from pathlib import Path
 
 import pytest
 from helpers.configs import CONFIGS
+from mmengine.config import Config
 from report.test_results_made import make_home, read_made
 
+from pointkd.io.config import load_config
 from pointkd.io.plan import LayerPlan, Plan
 from pointkd.report.results import latency
+from pointkd.report.results.jobs import arm_job
 from pointkd.report.results.latency import measure_latency
 from pointkd.report.results.places import Places
 from pointkd.report.results.plan import State
+from pointkd.report.results.runs import network_config
 from pointkd.report.results.tables import render
 
 YOLO = f"""
@@ -77,9 +81,13 @@ def test_equal_networks_are_timed_once_and_others_named(places: Places) -> None:
 
 def test_a_pruned_network_is_that_of_its_plan(places: Places) -> None:
     suite = read_made(places)
-    dense = latency.network_config(latency.arm_job(suite, suite.datasets[0], suite.arm('dense'), 0), Path(), places)
+
+    def network(name: str) -> Config:
+        folder = places.run('air', name, 0)
+        job = arm_job(suite, suite.datasets[0], suite.arm(name), 0)
+        return load_config(network_config(job, folder, places.home, Path('DATA')), pretrained=False)
+
     run = places.run('air', 'pruned', 0)
     Plan({'backbone.stem.conv': LayerPlan((3, 16), (0, 1, 2), tuple(range(8)))}).write(run / 'pruned' / 'plan.json')
-    pruned = latency.network_config(latency.arm_job(suite, suite.datasets[0], suite.arm('pruned'), 0), run, places)
-    assert 'plan' not in dense['model']
-    assert set(pruned['model']['plan']['layers']) == {'backbone.stem.conv'}
+    assert 'plan' not in network('dense')['model']
+    assert set(network('pruned')['model']['plan']['layers']) == {'backbone.stem.conv'}

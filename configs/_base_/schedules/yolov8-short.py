@@ -13,8 +13,3 @@ param_scheduler = [
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=iterations, val_interval=iterations)
 val_cfg = dict()
 test_cfg = dict()
-log_processor = dict(type='LogProcessor', window_size=20, by_epoch=False)
-default_hooks = dict(
-    logger=dict(type='LoggerHook', interval=20),
-    checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=iterations, max_keep_ckpts=1),
-)

@@ -16,17 +16,16 @@ from pointkd.export.latency import BUSY
 from pointkd.io.build import build_model
 from pointkd.io.config import load_config
 from pointkd.io.images import input_size
-from pointkd.report.results.jobs import ANYWHERE, Job, arm_job, resolve, teacher_job
+from pointkd.report.results.jobs import ANYWHERE, Job, arm_job, teacher_job
 from pointkd.report.results.parts import Dataset
 from pointkd.report.results.places import Places
 from pointkd.report.results.plan import State
 from pointkd.report.results.records import write_compact
-from pointkd.report.results.runs import provenance
-from pointkd.report.results.stages import PLAN, PRUNED, network_words
+from pointkd.report.results.runs import network_config, provenance
+from pointkd.report.results.stages import PLAN, PRUNED
 from pointkd.report.results.suite import Suite
 
 RUNS = 50  # of every network
-CONFIG = 'latency.py'  # in the work folder of a data set: the config of the network that is being built
 
 
 def measure_latency(
@@ -60,7 +59,7 @@ def measure_latency(
             say(f'{dataset.name} {job.row}: left out, its run of seed {job.seed} is not in {folder}')
             continue
         try:
-            config = network_config(job, folder, places)
+            config = load_config(network_config(job, folder, places.home, Path(ANYWHERE)), pretrained=False)
             text = json.dumps(config['model'], sort_keys=True, default=repr)
             if text not in networks:
                 networks[text] = onnx_network(config)
@@ -83,16 +82,6 @@ def measure_latency(
     }
     write_compact(places.latency, content)
     return found
-
-
-def network_config(job: Job, folder: Path, places: Places) -> Config:
-    """Return the config of a job's network alone, a pruned one with its plan."""
-    resolved = resolve(places.home, job.config, network_words(job, folder, places.home, Path(ANYWHERE)))
-    resolved.pop('distill', None)
-    path = places.work / job.dataset.name / CONFIG
-    path.parent.mkdir(parents=True, exist_ok=True)
-    resolved.dump(str(path))
-    return load_config(path, pretrained=False)
 
 
 def onnx_network(config: Config) -> OnnxNetwork:

@@ -20,6 +20,7 @@ from pointkd.report.results.kinds import kind_of
 from pointkd.report.results.processes import run_verb
 from pointkd.report.results.stages import OUTPUT, claim, network_words, trained
 
+NETWORK = 'network.py'  # in a work folder: the config of the network alone
 COUNTS = '{\n "params"'  # how the JSON of `pointkd complexity` begins
 
 
@@ -82,16 +83,23 @@ def test(job: Job, folder: Path, home: Path, data: Path, weights: Path) -> None:
 
 def count(job: Job, folder: Path, home: Path) -> dict[str, int]:
     """Return parameters and multiply-adds of a job's network."""
-    config = folder / 'network.py'
-    resolved = resolve(home, job.config, network_words(job, folder, home, Path(ANYWHERE)))
-    resolved.pop('distill', None)
-    resolved.dump(str(config))
+    config = network_config(job, folder, home, Path(ANYWHERE))
     printed = run_verb(['complexity', str(config), '--json'], home=home, threads=1, output=folder / OUTPUT)
     begin = printed.find(COUNTS)
     if begin < 0:
         raise DataError(f'{folder / OUTPUT}: `pointkd complexity --json` printed no counts')
     counts, _ = json.JSONDecoder().raw_decode(printed[begin:])
     return {'params': counts['params'], 'macs': counts['macs']}
+
+
+def network_config(job: Job, folder: Path, home: Path, data: Path) -> Path:
+    """Write the config of a job's network alone, a pruned one with its plan, into its work folder; return the file."""
+    resolved = resolve(home, job.config, network_words(job, folder, home, data))
+    resolved.pop('distill', None)
+    path = folder / NETWORK
+    path.parent.mkdir(parents=True, exist_ok=True)
+    resolved.dump(str(path))
+    return path
 
 
 def provenance(home: Path) -> dict[str, str]:
