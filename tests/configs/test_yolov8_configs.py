@@ -19,11 +19,13 @@ from mmengine.registry import DATASETS, HOOKS, DefaultScope
 import pointkd.engine  # noqa: F401 - prepares OpenMMLab
 from pointkd.core.visdrone import CLASSES
 from pointkd.datasets.visdrone.prepare import prepare
+from pointkd.distill.distiller import Distiller
 from pointkd.engine.complexity import counting, resized_to
 from pointkd.engine.train import train
 from pointkd.io.build import build_model
-from pointkd.io.checkpoints import load_weights, read_checkpoint
+from pointkd.io.checkpoints import load_weights, read_checkpoint, save_checkpoint
 from pointkd.io.config import load_config
+from pointkd.io.dummy import dummy_batch
 from pointkd.io.tree import dicts
 
 PARAMETERS = {  # the published counts, with 80 classes; own counts with VisDrone's 10
@@ -129,6 +131,30 @@ class StopsHook(Hook):
     def after_train_iter(self, runner: Any, *_: Any, **__: Any) -> None:
         if runner.iter + 1 == self.iterations:
             raise KeyboardInterrupt
+
+
+def test_the_generated_images_take_the_smallest_net() -> None:
+    model = on_meta('yolov8/yolov8_n_synthetic-aerial.py')
+    assert sum(parameter.numel() for parameter in model.parameters()) == PARAMETERS['n'][1]
+
+
+def test_a_distilled_step(tmp_path: Path) -> None:
+    small = [f'model.scale={SMALL}']
+    teacher = build_model(load_config(CONFIGS / 'yolov8/yolov8_m_visdrone.py', pretrained=False, options=small))
+    save_checkpoint(tmp_path / 'teacher.pth', {'state_dict': teacher.state_dict()})
+    block = [f'distill.teacher.checkpoint={tmp_path / "teacher.pth"}', f'+distill.teacher.options={small}']
+    path = CONFIGS / 'yolov8/yolov8_n_channel-wise_visdrone.py'
+    cfg = load_config(path, pretrained=False, options=[*small, *block])
+    distiller = Distiller(cfg.model, cfg.distill, cfg)
+    distiller.init_weights()
+    distiller.train().set_progress(500, 1000)
+    losses = distiller(**distiller.data_preprocessor(dummy_batch(cfg, batch_size=2), True), mode='loss')
+    total, log = distiller.parse_losses(losses)
+    total.backward()
+    terms = [log[f'loss_{name}'] for name in ('channel_wise', 'logits', 'ld')]
+    assert all(torch.isfinite(term) for term in terms)
+    assert terms[0] > 0
+    assert terms[2] == 0  # this teacher sees no object anywhere
 
 
 @pytest.mark.long
