@@ -227,6 +227,13 @@ suite = dict(
             grid={'distill.methods.0.weight': [1.0, 10.0, 100.0]},
             group='extension',
         ),
+        pillars(
+            '4x',
+            name='teacher-init+logits',
+            title='TeacherInit + Logits',
+            methods=[teacher_init, logits],
+            group='extension',
+        ),
         dict(
             name='best',
             title='TeacherInit + LocalGraph on the map + Logits',
