@@ -95,7 +95,7 @@ def make_images(settings: YoloSettings) -> None:
 
 def train_dense(settings: YoloSettings) -> None:
     """Train the network that is compressed, from where an earlier demo in this folder left it."""
-    words = ['--work-dir', settings.dense, '--data-root', settings.data, '--seed', str(settings.seed)]
+    words: list[str | Path] = ['--work-dir', settings.dense, '--data-root', settings.data, '--seed', str(settings.seed)]
     words += ['--resume'] if (settings.dense / 'last.pth').is_file() else []
     config = checkout_file('configs/yolov8/yolov8_n_synthetic-aerial.py')
     command('train', config, *words, '--cfg-options', *schedule(settings.iterations))
