@@ -35,19 +35,23 @@ channel_wise = dict(type='ChannelWise', student=SCORES, tau=4.0, weight=3.0, sch
 published = dict(type='BoundaryPrivileged', student=SCORES, published=True, weight=1.0)
 boundary = dict(type='BoundaryPrivileged', student=SCORES, weight=1.0, schedule=warm_up)
 dist = dict(type='DIST', student=SCORES, weight=1.0, schedule=warm_up)
-WEIGHTS = {'distill.methods.0.weight': [0.1, 1.0, 10.0]}
+WEIGHTS = {'distill.methods.0.weight': [1.0, 10.0]}
 
 
-def scores(name, title, method):
+def scores(name, title, method, **entries):
     """A core row that learns from the teacher's scores."""
-    return dict(name=name, title=title, config='student', options=NARROW, methods=[method], grid=WEIGHTS)
+    return dict(name=name, title=title, config='student', options=NARROW, methods=[method], **entries)
+
+
+def tuned(name, title, method):
+    """The same with a weight chosen on the held-out drive."""
+    return scores(name, title, method, grid=WEIGHTS, tuned=True)
 
 
 def features(name, title, method):
     """An extension row that learns from the map before the scores."""
     methods = [dict(method, student=FEATURES, schedule=warm_up)]
-    row = dict(name=name, title=title, config='student', options=NARROW, methods=methods, grid=WEIGHTS)
-    return dict(row, group='extension')
+    return dict(name=name, title=title, config='student', options=NARROW, methods=methods, group='extension')
 
 
 def deeplab(name, title, method):
@@ -105,11 +109,11 @@ suite = dict(
     arms=[
         # core rows
         dict(name='student', title='student alone', config='student', options=NARROW),
-        scores('logits', 'Logits', logits),
-        scores('channel-wise', 'ChannelWise on scores', channel_wise),
+        tuned('logits', 'Logits', logits),
+        tuned('channel-wise', 'ChannelWise on scores', channel_wise),
         scores('boundary-published', 'BoundaryPrivileged, published', published),
-        scores('boundary', 'BoundaryPrivileged, clean', boundary),
-        scores('dist', 'DIST', dist),
+        tuned('boundary', 'BoundaryPrivileged, clean', boundary),
+        tuned('dist', 'DIST', dist),
         # extension rows, in the order in which they are made
         dict(name='deeplab', title='DeepLabV3+ alone', config='deeplab', compare='deeplab', group='extension'),
         deeplab('deeplab-channel-wise', 'DeepLabV3+, ChannelWise on scores', channel_wise),
