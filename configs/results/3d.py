@@ -65,6 +65,17 @@ local_graph_bev = dict(  # where the teacher sees objects, on the map that the h
     weight=3.0,
     schedule=warm_up,
 )
+local_graph_scores = dict(  # the same on the class scores themselves, and how they fall off around an object
+    type='LocalGraph',
+    student='bbox_head.conv_cls',
+    score='confidence',
+    confidence='bbox_head.conv_cls',
+    neighbors_in='space',
+    samples=256,
+    neighbors=16,
+    weight=1.0,
+    schedule=warm_up,
+)
 best = [teacher_init, local_graph_bev, logits]
 
 # -- the suite ---------------------------------------------------------------------------------------------------------
@@ -216,6 +227,15 @@ suite = dict(
             title="LocalGraph on the neck's map, centres by the teacher's confidence",
             methods=[local_graph_bev],
             grid={'distill.methods.0.weight': [3.0, 30.0, 300.0]},
+            tuned=True,
+            group='extension',
+        ),
+        pillars(
+            '4x',
+            name='local-graph-scores',
+            title="LocalGraph on the class scores, centres by the teacher's confidence",
+            methods=[local_graph_scores],
+            grid={'distill.methods.0.weight': [0.3, 1.0, 3.0]},
             tuned=True,
             group='extension',
         ),
