@@ -62,7 +62,7 @@ def deeplab(name, title, method):
 # -- the suite ---------------------------------------------------------------------------------------------------------
 suite = dict(
     title='Segmentation: PSPNet on CamVid',
-    numerics=dict(precision='f32', threads=1, memory_format='channels_last'),
+    numerics=dict(precision='f32', threads=1, memory_format='contiguous'),
     seeds=3,
     control='student',
     losses=['decode.loss_ce', 'aux.loss_ce'],
@@ -71,6 +71,7 @@ suite = dict(
             dataset='camvid',
             config='teacher',
             schedule=dict(iterations=TEACHER_ITERATIONS, batch_size=BATCH_SIZE, peak=2e-3),
+            sha256='352cc8e6df3dfd95e90328de882a3b0fb105877f8a385a10599174f89542c790',
         )
     ),
     datasets=[
