@@ -10,17 +10,20 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from helpers.small_kitti import small_kitti
+from torch import nn
 
 from pointkd.cli.main import main
 from pointkd.core.errors import TrainingError
 from pointkd.io.checkpoints import read_checkpoint
 from pointkd.report.results import runs, stages
 from pointkd.report.results.kinds import kitti
+from pointkd.report.results.layout import ChannelsLastHook
 from pointkd.report.results.places import CHECKOUT, Places
 from pointkd.report.results.records import read_record
 
@@ -179,13 +182,15 @@ def check_records(places: Places) -> None:
 
 
 def test_the_layout_hook_turns_convolutions() -> None:
-    from types import SimpleNamespace
-
-    from pointkd.report.results.layout import ChannelsLastHook
-
     student, teacher = torch.nn.Conv2d(4, 4, 3), torch.nn.Conv2d(4, 4, 3)
     student.teacher = SimpleNamespace(network=teacher)  # type: ignore[assignment]
     runner: Any = SimpleNamespace(network=student)
     ChannelsLastHook().before_run(runner)
     assert student.weight.is_contiguous(memory_format=torch.channels_last)
     assert teacher.weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_a_network_that_would_crash_channels_last_is_refused() -> None:
+    runner: Any = SimpleNamespace(network=nn.Sequential(nn.Conv2d(3, 8, 3, stride=2), nn.Conv2d(8, 16, 1, stride=2)))
+    with pytest.raises(TrainingError, match=r"1: the backward pass .* memory_format='contiguous'"):
+        ChannelsLastHook().before_run(runner)
