@@ -98,7 +98,8 @@ def _work(args: argparse.Namespace, suite: Suite, places: Places, choice: Choice
             from pointkd.report.results.calibrate import calibrate
 
             for dataset in datasets:
-                for name, times in calibrate(suite, places, dataset, choice.data, _say).items():
+                found = calibrate(suite, places, dataset, choice.data, _say, choice.arms)
+                for name, times in found.items():
                     _say(f'{dataset.name:<12} {name:<32} {times["ms"]:8.1f} ms a step {times["peak_mb"]:6.0f} MB')
         elif args.latency:
             from pointkd.report.results.latency import measure_latency

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from report.test_results_made import SUITE, add_record, make_home, read_made
 from pointkd.core.errors import CheckpointError, ConfigError, DataError, TrainingError
 from pointkd.core.files import sha256, write_json
 from pointkd.io.checkpoints import read_checkpoint
-from pointkd.report.results import data, execute, processes, runs, stages, tune
+from pointkd.report.results import calibrate, data, execute, processes, runs, stages, tune
 from pointkd.report.results.calibrate import in_turns, stepping_words
 from pointkd.report.results.history import read_history, thinned
 from pointkd.report.results.jobs import arm_job
@@ -352,6 +354,30 @@ def test_step_times_are_medians_over_blocks_in_turns(tmp_path: Path) -> None:
     words = stepping_words(job, tmp_path)
     assert 'train_cfg.max_iters=72' in words
     assert '+reliability.save_iterations=None' in words
+
+
+def test_some_rows_are_timed_again_and_those_without_a_teacher_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lacking = "teachers=dict(late=dict(dataset='cars', config='big', schedule=dict(iterations=9)), "
+    taught = "dict(name='graph', teacher='late',"
+    places = make_home(tmp_path, SUITE.replace('teachers=dict(', lacking).replace("dict(name='graph',", taught))
+    suite, cars = read_made(places), read_made(places).datasets[0]
+    monkeypatch.setattr(calibrate, 'prepare', lambda *_: tmp_path)
+    times = iter([0.1, 0.2, 0.3])
+
+    @contextlib.contextmanager
+    def started(jobs: Any, *_: Any) -> Iterator[dict[str, Any]]:
+        seconds = {name: next(times) for name in jobs}
+        yield {name: lambda s=s: {'seconds': [s], 'peak_mb': 1.0} for name, s in seconds.items()}
+
+    monkeypatch.setattr(calibrate, 'started', started)
+    lines: list[str] = []
+    assert set(calibrate.calibrate(suite, places, cars, {}, lines.append)) == {'plain', 'wide'}
+    assert 'cars graph: left out, teacher late has not been made' in lines
+    assert set(calibrate.calibrate(suite, places, cars, {}, lines.append, ['wide'])) == {'wide'}
+    state = State.read(places)
+    assert [state.step_ms('cars', row) for row in ('plain', 'wide', 'graph')] == [100.0, 300.0, None]
 
 
 def test_the_network_is_counted_without_what_teaches_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -41,9 +41,14 @@ class Block(Protocol):
 
 
 def calibrate(
-    suite: Suite, places: Places, dataset: Dataset, given: Mapping[str, Path], say: Callable[[str], None]
+    suite: Suite,
+    places: Places,
+    dataset: Dataset,
+    given: Mapping[str, Path],
+    say: Callable[[str], None],
+    only: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Time every row of a data set and write calibration.json.
+    """Time every row of a data set, or some, and write calibration.json.
 
     Each row trains in a process of its own; they take turns, a block of steps each, so that what disturbs the machine
     disturbs all alike. Eight rows are alive at once. Rows whose teacher has not been made are left out.
@@ -54,6 +59,8 @@ def calibrate(
         dataset: the data set.
         given: folders of the user's data, by data set.
         say: prints a line.
+        only: names of rows; none for all. What was measured of others stays, so name the control, too, to see whether
+            the machine is as fast as it was.
 
     Returns:
         Milliseconds and memory by row.
@@ -67,6 +74,8 @@ def calibrate(
     data = prepare(places, dataset, given, say)
     jobs = {}
     for arm in suite.arms_of(dataset):
+        if only and arm.name not in only:
+            continue
         lacking = suite.teacher_of(dataset, arm)
         if lacking and suite.teachers[lacking].sha256 is None:
             say(f'{dataset.name} {arm.name}: left out, teacher {lacking} has not been made')
@@ -79,7 +88,8 @@ def calibrate(
         with started({name: jobs[name] for name in names}, places, data, say) as blocks:
             rows.update(in_turns(blocks, BLOCKS))
     content = State.read(places).calibration
-    content.setdefault('datasets', {})[dataset.name] = rows
+    kept = content.setdefault('datasets', {}).get(dataset.name, {}) if only else {}
+    content['datasets'][dataset.name] = {**kept, **rows}
     content.setdefault('measured', {})[dataset.name] = {
         **provenance(places.home),
         'numerics': asdict(suite.numerics),
