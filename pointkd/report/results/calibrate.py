@@ -88,8 +88,8 @@ def calibrate(
         with started({name: jobs[name] for name in names}, places, data, say) as blocks:
             rows.update(in_turns(blocks, BLOCKS))
     content = State.read(places).calibration
-    kept = content.setdefault('datasets', {}).get(dataset.name, {}) if only else {}
-    content['datasets'][dataset.name] = {**kept, **rows}
+    measured = content.setdefault('datasets', {})
+    measured[dataset.name] = {**measured.get(dataset.name, {}), **rows} if only else rows
     content.setdefault('measured', {})[dataset.name] = {
         **provenance(places.home),
         'numerics': asdict(suite.numerics),
