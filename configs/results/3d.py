@@ -298,6 +298,14 @@ suite = dict(
         ),
         pillars(
             '4x',
+            name='local-graph-scores-centres',
+            title='LocalGraph on the class scores, centres alone',
+            methods=[dict(local_graph_scores, neighbors=1)],
+            compare='local-graph-scores',
+            group='extension',
+        ),
+        pillars(
+            '4x',
             name='local-graph-in-space',
             title='LocalGraph, neighbours in space',
             methods=[dict(local_graph, neighbors_in='space')],
