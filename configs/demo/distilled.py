@@ -1,5 +1,5 @@
-# The student of the demo from the teacher's weights cut to its widths, with local graphs on the map that the head reads
-# (centred where the teacher sees objects) and the teacher's class scores.
+# The student of the demo from the teacher's weights cut to its widths, with local graphs on the class scores, centred
+# where the teacher sees objects: the best combination of docs/results.md.
 _base_ = ['./student.py']
 distill = dict(
     teacher=dict(config='teacher.py', checkpoint='work_dirs/demo/teacher/last.pth'),
@@ -7,13 +7,14 @@ distill = dict(
         dict(type='TeacherInit'),
         dict(
             type='LocalGraph',
-            student='neck[0]',
+            student='bbox_head.conv_cls',
             score='confidence',
             confidence='bbox_head.conv_cls',
+            neighbors_in='space',
             samples=256,
+            neighbors=16,
             weight=3.0,
             schedule=dict(type='Warmup', end=0.1),
         ),
-        dict(type='Logits', student='bbox_head.conv_cls', weight=1.0, schedule=dict(type='Warmup', end=0.1)),
     ],
 )

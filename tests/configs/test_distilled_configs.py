@@ -24,6 +24,7 @@ METHODS = (
     'feature-mimic',
     'teacher-init',
     'teacher-init+local-graph',
+    'teacher-init+local-graph-scores',
 )
 
 
@@ -79,5 +80,5 @@ def test_trains_a_step(name: str, with_teacher: Callable[[str], Config]) -> None
     total, log = distiller.parse_losses(losses)
     total.backward()
     assert torch.isfinite(total)
-    assert {'loss_local_graph', 'loss_logits'} <= log.keys()
+    assert 'loss_local_graph' in log
     assert all(torch.isfinite(weight.grad).all() for weight in distiller.parameters())
