@@ -234,6 +234,7 @@ suite = dict(
             '4x',
             name='local-graph-scores',
             title="LocalGraph on the class scores, centres by the teacher's confidence",
+            also=['logits'],
             methods=[local_graph_scores],
             grid={'distill.methods.0.weight': [0.3, 1.0, 3.0]},
             group='extension',
@@ -256,6 +257,7 @@ suite = dict(
         dict(
             name='best',
             title='TeacherInit + LocalGraph on the class scores',
+            also=['teacher-init'],
             config='4x',
             methods=best,
             group='extension',

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 import pytest
-from report.test_results_made import add_record, make_home, read_made
+from report.test_results_made import SUITE, add_record, make_home, read_made
 
 from pointkd.core.errors import DataError
 from pointkd.report.results.kinds import kind_of
@@ -91,6 +91,17 @@ def test_tables_show_what_was_run(tmp_path: Path) -> None:
     assert 'wide' not in differences
     assert 'alone' not in differences
     assert 'teacher' not in differences
+
+
+def test_a_row_may_be_compared_to_several(tmp_path: Path) -> None:
+    places = make_home(tmp_path, SUITE.replace("dict(name='wide',", "dict(name='wide', also=['graph'],"))
+    suite = read_made(places)
+    for seed in range(2):
+        for row, value in (('plain', 40.0), ('graph', 41.5), ('wide', 43.0 + seed)):
+            add_record(places, 'cars', row, seed, value)
+    lines = difference_table(suite.datasets[0], rows_of(suite, suite.datasets[0], State.read(places))).splitlines()
+    starts = [line.split('[')[0] for line in lines if line.startswith('| wide')]
+    assert starts == ['| wide | alone | 2 | +3.5 ', '| wide | LocalGraph | 2 | +2.0 ']
 
 
 def test_runs_of_another_config_stand_in_no_table(tmp_path: Path) -> None:

@@ -225,6 +225,7 @@ class Arm:
         group: 'core' or 'extension'.
         teacher: name of a teacher of the suite; default the data set's.
         compare: row that paired differences are taken to; default the suite's control.
+        also: rows that they are taken to beside it.
         grid: values that `--tune` tries, by dotted key.
         tuned: use what `--tune` has chosen.
         equal_time_to: row whose wall-clock time this one gets: its iterations are scaled by the calibration.
@@ -243,6 +244,7 @@ class Arm:
     group: str = CORE
     teacher: str | None = None
     compare: str | None = None
+    also: list[str] = field(default_factory=list)
     grid: dict[str, list[Any]] = field(default_factory=dict)
     tuned: bool = False
     equal_time_to: str | None = None

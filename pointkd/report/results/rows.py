@@ -24,7 +24,7 @@ class Row:
         records: of its runs, by seed.
         step_ms: calibrated time of a training step, None where it was not measured.
         latency_ms: time of its network for one input, None where it was not measured.
-        control: the row that it is compared to, None for none.
+        controls: the rows that it is compared to.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Row:
     records: Mapping[int, Mapping[str, Any]]
     step_ms: float | None = None
     latency_ms: float | None = None
-    control: Row | None = None
+    controls: tuple[Row, ...] = ()
 
     def values(self, dataset: Dataset, column: Column) -> dict[int, float]:
         """Return the number of a column by seed."""
@@ -44,11 +44,9 @@ class Row:
         """Return mean and deviation of a column, None without runs."""
         return spread(list(self.values(dataset, column).values()))
 
-    def difference(self, dataset: Dataset, column: Column) -> Difference | None:
-        """Return the paired difference to the control, None where no seed is in both."""
-        if self.control is None:
-            return None
-        return paired_difference(self.values(dataset, column), self.control.values(dataset, column))
+    def difference(self, control: Row, dataset: Dataset, column: Column) -> Difference | None:
+        """Return the paired difference to another row, None where no seed is in both."""
+        return paired_difference(self.values(dataset, column), control.values(dataset, column))
 
     def number(self, name: str) -> int | None:
         """Return `params` or `macs` of the network, None without runs."""
@@ -73,6 +71,6 @@ def rows_of(suite: Suite, dataset: Dataset, state: State) -> list[Row]:
         for arm in suite.arms_of(dataset)
     }
     for arm in suite.arms_of(dataset):
-        row, other = plain[arm.name], suite.compared_to(arm)
-        rows.append(replace(row, control=plain.get(other) if other is not None else None))
+        controls = tuple(plain[name] for name in suite.compared_to(arm) if name in plain)
+        rows.append(replace(plain[arm.name], controls=controls))
     return sorted(rows, key=lambda row: row.group)  # core before extension; stable

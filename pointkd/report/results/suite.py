@@ -42,7 +42,8 @@ class Suite:
         unique(datasets, 'datasets')
         one_of(self.control, arms, 'control')
         for arm in self.arms:
-            for name, key in ((arm.compare, 'compare'), (arm.equal_time_to, 'equal_time_to')):
+            others = [(name, 'also') for name in arm.also]
+            for name, key in ((arm.compare, 'compare'), (arm.equal_time_to, 'equal_time_to'), *others):
                 one_of(name, (None, *arms), f'arm {arm.name!r}: {key}')
             before = arms[: arms.index(arm.name)]  # a run needs what stands above it
             one_of(arm.learns_from, (None, *before), f'arm {arm.name!r}: learns_from (a row above it)')
@@ -99,7 +100,6 @@ class Suite:
         """Return the path of a teacher's weights below the checkout."""
         return self.teachers[name].file or f'data/teachers/{name}.pth'
 
-    def compared_to(self, arm: Arm) -> str | None:
-        """Return the name of the row that an arm's differences are taken to, None for that row itself."""
-        other = arm.compare or self.control
-        return None if other == arm.name else other
+    def compared_to(self, arm: Arm) -> list[str]:
+        """Return the names of the rows that an arm's differences are taken to; none for the control itself."""
+        return [name for name in (arm.compare or self.control, *arm.also) if name != arm.name]

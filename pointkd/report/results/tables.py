@@ -54,13 +54,13 @@ def difference_table(dataset: Dataset, rows: Sequence[Row]) -> str:
     """Return the table of paired differences with their intervals, '' where no seed is in both rows of a pair."""
     header = ['row', 'compared to', 'pairs', *(column.title for column in dataset.columns)]
     lines, shown = [], []
-    for row in rows:
-        differences = [row.difference(dataset, column) for column in dataset.columns]
+    pairs = [(own, other) for own in rows for other in own.controls]
+    for row, control in pairs:
+        differences = [row.difference(control, dataset, column) for column in dataset.columns]
         present = [difference for difference in differences if difference is not None]
-        if row.control is None or not present:
-            continue
-        shown.append(row)
-        lines.append([row.title, row.control.title, str(present[0].n), *map(difference_text, present)])
+        if present:
+            shown.append(row)
+            lines.append([row.title, control.title, str(present[0].n), *map(difference_text, present)])
     return markdown(header, with_heading(lines, shown)) if lines else ''
 
 
