@@ -49,6 +49,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     'pillars-confidence': dict(student='voxel_encoder', weight=1.0, **SEEN),
     'map': dict(student='neck[0]', samples=256, weight=3.0),
     'map-confidence': dict(student='neck[0]', samples=256, weight=3.0, **SEEN),
+    'scores-confidence': dict(
+        student='bbox_head.conv_cls', neighbors_in='space', samples=256, neighbors=16, weight=3.0, **SEEN
+    ),
 }
 MEASURES = ('foreground', 'chance', 'effective_share', 'target_spread', 'error', 'gradient')
 

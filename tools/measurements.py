@@ -198,6 +198,7 @@ STUDIED = {
     'pillars-confidence': "pillars, by the teacher's confidence",
     'map': "neck's map, by the largest channel",
     'map-confidence': "neck's map, by the teacher's confidence",
+    'scores-confidence': "class scores, by the teacher's confidence",
 }
 
 
