@@ -263,7 +263,7 @@ MEASUREMENTS = [
     Measurement(
         'local_graph_study',
         'What local graphs look at',
-        'python tools/local_graph_study.py --out OUT',
+        'python tools/local_graph_study.py --steps 240 --scenes 96 --out OUT',
         local_graph_study,
     ),
     Measurement(
