@@ -2,6 +2,7 @@
 custom_imports = dict(
     imports=['pointkd.engine', 'pointkd.models.yolov8', 'pointkd.datasets.yolov8'], allow_failed_imports=False
 )
+default_scope = 'mmdet'
 model = dict(
     type='YOLOv8',
     scale='n',

@@ -2,6 +2,6 @@ _base_ = [
     '../_base_/yolov8.py',
     '../_base_/yolov8_coco.py',
     '../_base_/schedules/yolov8-500e.py',
-    '../_base_/runtime_2d.py',
+    '../_base_/detection/runtime.py',
 ]
 model = dict(scale='n')

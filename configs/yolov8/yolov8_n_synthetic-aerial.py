@@ -2,7 +2,7 @@ _base_ = [
     '../_base_/yolov8.py',
     '../_base_/yolov8_synthetic-aerial.py',
     '../_base_/schedules/yolov8-short.py',
-    '../_base_/runtime_2d.py',
+    '../_base_/detection/runtime.py',
 ]
 model = dict(scale='n', bbox_head=dict(num_classes=10, nominal_batch=None), test_cfg=dict(max_per_img=300))
 log_processor = dict(by_epoch=False)

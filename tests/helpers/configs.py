@@ -42,5 +42,5 @@ def plain_student(name: str) -> str:
     folder, _, file = name.rpartition('/')
     if folder == 'demo':
         return 'demo/student.py'
-    net, _, data = file.split('_')
+    net, _, data = file.rsplit('_', 2)
     return f'{folder}/{net}_{data}'

@@ -104,7 +104,7 @@ def train_dense(settings: YoloSettings) -> None:
 def write_recipe(settings: YoloSettings) -> None:
     """Write the demo's recipe with this number of steps."""
     steps = schedule(max(1, settings.iterations // 2))
-    lines = [f'_base_ = [{str(checkout_file("configs/demo/yolo_recipe.py"))!r}]']
+    lines = [f'_base_ = [{str(checkout_file("configs/yolov8/recipes/demo.py"))!r}]']
     lines += [f'{stage} = dict(options={steps!r})' for stage in ('sparse', 'fine_tuned', 'distilled')]
     write_text(settings.recipe, '\n'.join(lines) + '\n')
 
