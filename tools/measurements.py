@@ -237,8 +237,9 @@ class Measurement:
 
 
 EVALUATION = 'python tools/benchmarks/kitti_eval.py --labels LABELS --results RESULTS --with mmdet3d --out OUT'
+EARLIER_DEMO = 'Demo, with its earlier setting (local graphs on the map, and class scores)'
 MEASUREMENTS = [
-    Measurement('demo', 'Demo', 'make demo && cp work_dirs/demo/results.json OUT', demo),
+    Measurement('demo', EARLIER_DEMO, 'make demo && cp work_dirs/demo/results.json OUT', demo),
     Measurement('kitti_mini', 'A few KITTI frames', 'python tools/overfit_kitti.py --root DIR --out OUT', kitti_mini),
     Measurement('kitti_eval_full_a', 'KITTI evaluation, 3,769 frames', EVALUATION, kitti_eval),
     Measurement('kitti_eval_full_c', "KITTI evaluation, a real network's 123,613 detections", EVALUATION, kitti_eval),
