@@ -111,7 +111,7 @@ def _work(args: argparse.Namespace, suite: Suite, places: Places, choice: Choice
             from pointkd.report.results.pictures import write_pictures
 
             for dataset in datasets:
-                report = write_pictures(suite, places, dataset, args.pictures, dict(choice.data), _say)
+                report = write_pictures(suite, places, dataset, args.pictures, choice.data, _say)
                 _say(f'report: {report}')
         elif args.tune:
             from pointkd.report.results.tune import tune

@@ -3,10 +3,5 @@
 sparse = dict(hook=dict(strength=0.3, kind='proximal', schedule='constant', bias_strength=1e-4, interval=20))
 pruned = dict(ratio=0.5, importance='bn', scope='layer', multiple=8, fold=True, input_size=[256, 256])
 fine_tuned = dict()
-distilled = dict(
-    methods=[
-        dict(type='ChannelWise', student=f'neck[{level}]', teacher=f'neck[{level}]', tau=1.0, weight=weight)
-        for level, weight in ((0, 2.0), (1, 1.0), (2, 0.5))
-    ],
-)
+distilled = dict(methods=[dict(type='ChannelWise', student='neck', levels=[2.0, 1.0, 0.5], tau=1.0, weight=1.0)])
 export = dict()

@@ -55,10 +55,7 @@ class DemoSettings:
         Raises:
             ConfigError: pointkd was installed without its checkout.
         """
-        path = CHECKOUT / 'configs' / 'demo' / f'{name}.py'
-        if not path.is_file():
-            raise ConfigError(f'{path} is missing: the demo runs from a checkout of pointkd, with its configs folder')
-        return path
+        return checkout_file(f'configs/demo/{name}.py')
 
     @property
     def teacher_weights(self) -> Path:
@@ -68,3 +65,15 @@ class DemoSettings:
     def fresh_files(self) -> list[Path]:
         """Return what a new run replaces."""
         return [self.folder / 'report.html', self.folder / 'results.json']
+
+
+def checkout_file(name: str) -> Path:
+    """Return a file of the checkout.
+
+    Raises:
+        ConfigError: pointkd was installed without its checkout.
+    """
+    path = CHECKOUT / name
+    if not path.is_file():
+        raise ConfigError(f'{path} is missing: the demo runs from a checkout of pointkd, with its configs folder')
+    return path

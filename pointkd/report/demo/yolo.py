@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pointkd.core.errors import ConfigError
 from pointkd.core.files import write_text
 from pointkd.report.demo.progress import Timeline, minutes
-from pointkd.report.demo.settings import CHECKOUT
+from pointkd.report.demo.settings import checkout_file
 from pointkd.report.demo.steps import command
 
 SIDE = 256  # pixels of the square images
@@ -113,15 +112,3 @@ def schedule(iterations: int) -> list[str]:
     """Return the changes that give a config of the short schedule a number of steps."""
     keys = ('train_cfg.max_iters', 'train_cfg.val_interval', 'param_scheduler.0.total_steps')
     return [f'{key}={iterations}' for key in keys]
-
-
-def checkout_file(name: str) -> Path:
-    """Return a file of the checkout.
-
-    Raises:
-        ConfigError: pointkd was installed without its checkout.
-    """
-    path = CHECKOUT / name
-    if not path.is_file():
-        raise ConfigError(f'{path} is missing: the demo runs from a checkout of pointkd, with its configs folder')
-    return path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ def write_pictures(
     places: Places,
     dataset: Dataset,
     rows: Sequence[str],
-    given: dict[str, Path],
+    given: Mapping[str, Path],
     say: Callable[[str], None],
 ) -> Path:
     """Draw some test frames as the rows' runs of seed 0 see them, and write a report.
